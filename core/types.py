@@ -1,0 +1,384 @@
+"""The shared vocabulary: one type for every arrow between the rooms.
+
+All of them are frozen and keyword-only. Times are aware UTC datetimes, page numbers start at 1, boxes are in points
+(1/72 inch) from the page's top left corner, character spans are half-open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+EVERYONE = "everyone"
+"""The group that every principal is in and that a document without named groups belongs to."""
+
+DEFAULT_COLLECTION = "default"
+
+BlockKind = Literal["heading", "paragraph", "list_item", "table", "code"]
+ChunkKind = Literal["text", "table"]
+SearchMode = Literal["hybrid", "dense", "lexical"]
+Scalar = str | int | float | bool
+
+
+# ---- what a reader hands over -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Box:
+    """A rectangle on a page, in points from the page's top left corner."""
+
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """One paragraph, heading, list item, code block or table of a document, in reading order.
+
+    `level` is a heading's depth, 1 the highest. `rows` are a table's cells, the header first when `header` is true;
+    a table's `text` is its rows joined by newlines, its cells by " | ".
+    """
+
+    kind: BlockKind
+    text: str
+    page: int | None = None
+    boxes: tuple[Box, ...] = ()
+    level: int = 0
+    rows: tuple[tuple[str, ...], ...] = ()
+    header: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParsedDocument:
+    """A file after reading: its blocks, its own title if it has one, and what had to be left out, in plain words."""
+
+    media_type: str
+    blocks: tuple[Block, ...]
+    title: str | None = None
+    pages: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chunk:
+    """A passage small enough to embed.
+
+    `text` is what is shown; what is embedded and indexed is `embedded_text(title, chunk)` of `ingestion.chunk`.
+    `span` counts characters in the document's text, its blocks joined by blank lines. `sentences` are the sentences'
+    spans inside `text`. `page` is where the chunk begins. `tokens` counts the embedder's tokens of the embedded text.
+    """
+
+    ordinal: int
+    text: str
+    kind: ChunkKind = "text"
+    page: int | None = None
+    boxes: tuple[Box, ...] = ()
+    span: tuple[int, int] = (0, 0)
+    heading_path: tuple[str, ...] = ()
+    language: str = "en"
+    sentences: tuple[tuple[int, int], ...] = ()
+    tokens: int = 0
+
+
+# ---- what the knowledge base keeps --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Principal:
+    """Who asks. `groups` always contains EVERYONE; an administrator reads every document."""
+
+    id: str
+    groups: frozenset[str] = frozenset({EVERYONE})
+    admin: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A document as its readers see it: the live version's figures beside what identifies it.
+
+    `version_id` is None until a first version was published.
+    """
+
+    id: str
+    collection: str
+    external_id: str
+    title: str
+    groups: tuple[str, ...]
+    metadata: Mapping[str, Scalar]
+    created_at: datetime
+    updated_at: datetime
+    version_id: str | None = None
+    version: int = 0
+    filename: str = ""
+    media_type: str = ""
+    size: int = 0
+    sha256: str = ""
+    pages: int | None = None
+    chunks: int = 0
+    language: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredChunk:
+    """A chunk of a live version together with what is said of its document."""
+
+    id: str
+    document_id: str
+    version_id: str
+    collection: str
+    title: str
+    chunk: Chunk
+
+
+# ---- searching ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vectors:
+    """A matrix of float32 rows, row-major and little-endian: `len(self)` rows of `size` numbers each."""
+
+    data: bytes
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.data) // (4 * self.size)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SparseVector:
+    """The non-zero dimensions of a lexical vector and their weights."""
+
+    indices: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filters:
+    """What a search is narrowed to; empty means no narrowing.
+
+    `metadata` maps a key to one value or to several of which any may match. `created_after` (inclusive) and
+    `created_before` (exclusive) compare with the document's creation.
+    """
+
+    document_ids: tuple[str, ...] = ()
+    metadata: Mapping[str, Scalar | tuple[Scalar, ...]] = field(default_factory=dict)
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchRequest:
+    """A question to the index on behalf of a principal. `rerank=None` leaves reranking to the settings."""
+
+    query: str
+    principal: Principal
+    collections: tuple[str, ...] = ()
+    limit: int = 10
+    mode: SearchMode = "hybrid"
+    rerank: bool | None = None
+    filters: Filters = field(default_factory=Filters)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hit:
+    """A passage found. `score` orders the list; `scores` holds each leg's own ("dense", "lexical", "fused", "rerank")."""
+
+    chunk_id: str
+    document_id: str
+    version_id: str
+    title: str
+    text: str
+    score: float
+    scores: Mapping[str, float]
+    page: int | None = None
+    boxes: tuple[Box, ...] = ()
+    heading_path: tuple[str, ...] = ()
+    language: str = "en"
+    kind: ChunkKind = "text"
+    sentences: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchResult:
+    """Hits in order, how long each stage took in milliseconds, and what was done worse than configured."""
+
+    hits: tuple[Hit, ...]
+    timings_ms: Mapping[str, float]
+    degraded: tuple[str, ...] = ()
+
+
+# ---- answering ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn of a conversation or of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """A passage an answer may cite. `id` is unique within the answer: "1", "2", … in the order shown to the reader."""
+
+    id: str
+    chunk_id: str
+    document_id: str
+    version_id: str
+    title: str
+    text: str
+    page: int | None = None
+    boxes: tuple[Box, ...] = ()
+    heading_path: tuple[str, ...] = ()
+    language: str = "en"
+    kind: ChunkKind = "text"
+    sentences: tuple[tuple[int, int], ...] = ()
+    score: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statement:
+    """One statement of an answer with the ids of the sources it rests on.
+
+    `support` in [0, 1] says how far its sources carry it; `supported` is false below the configured threshold.
+    """
+
+    text: str
+    sources: tuple[str, ...]
+    support: float = 0.0
+    supported: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retrieval:
+    """Whether documents were consulted, why or why not, and how many passages were offered to the generator."""
+
+    used: bool
+    reason: str
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GeneratorInfo:
+    """Who spoke: the generator's kind and name, its fingerprint, and the adapter if one was used."""
+
+    name: str
+    fingerprint: str
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens read and written by a generator."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """A finished answer. `question` is the stand-alone form that was searched for."""
+
+    id: str
+    question: str
+    statements: tuple[Statement, ...]
+    sources: tuple[Source, ...]
+    answerable: bool
+    retrieval: Retrieval
+    generator: GeneratorInfo
+    timings_ms: Mapping[str, float]
+    degraded: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def text(self) -> str:
+        """The statements as one paragraph, each followed by its citation marks, for example "… [1][3]"."""
+        return " ".join(
+            s.text + (" " + "".join(f"[{source}]" for source in s.sources) if s.sources else "")
+            for s in self.statements
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerEvent:
+    """A step on the way to an answer.
+
+    `status` data: {"stage"}; `sources`: {"sources": tuple[Source, ...]}; `delta`: {"index", "text"} of a growing
+    statement; `statement`: {"index", "statement": Statement}; `done`: {"answer": Answer}.
+    """
+
+    name: Literal["status", "sources", "delta", "statement", "done"]
+    data: Mapping[str, Any]
+
+
+GenerationTask = Literal["answer", "condense"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationRequest:
+    """What a generator is asked to write.
+
+    `messages` is the prompt; `schema` the JSON schema its output must satisfy. `question`, `history` and `sources` say
+    as data what the prompt says as prose, for generators that do not read prose. `timeout` is in seconds.
+    """
+
+    task: GenerationTask
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Any]
+    question: str
+    history: tuple[Message, ...] = ()
+    sources: tuple[Source, ...] = ()
+    adapter: str | None = None
+    max_tokens: int = 1024
+    temperature: float = 0.0
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generation:
+    """A generator's whole output: JSON text that satisfies the request's schema, and who wrote it."""
+
+    text: str
+    generator: GeneratorInfo
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delta:
+    """A piece of a generator's output; the last piece carries the whole as `final`."""
+
+    text: str
+    final: Generation | None = None
+
+
+# ---- feedback -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CitationMark:
+    """A person's word on one citation of an answer: was source `source` rightly cited?"""
+
+    source: str
+    correct: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Feedback:
+    """What a person said of an answer. `corrected` is the answer as it should have been."""
+
+    id: str
+    answer_id: str
+    principal_id: str
+    rating: Literal["up", "down"]
+    created_at: datetime
+    reason: str | None = None
+    comment: str | None = None
+    corrected: str | None = None
+    citations: tuple[CitationMark, ...] = ()
