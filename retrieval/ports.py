@@ -81,9 +81,7 @@ class VectorIndex(Protocol):
         """Removes every point of these versions; unknown ones are no error."""
         ...
 
-    async def update_document(
-        self, document_id: str, groups: Sequence[str], metadata: Mapping[str, Scalar]
-    ) -> None:
+    async def update_document(self, document_id: str, groups: Sequence[str], metadata: Mapping[str, Scalar]) -> None:
         """Replaces what searches filter by on every point of a document."""
         ...
 
