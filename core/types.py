@@ -187,7 +187,7 @@ class SearchRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hit:
-    """A passage found. `score` orders the list; `scores` holds each leg's own ("dense", "lexical", "fused", "rerank")."""
+    """A passage found. `score` orders the list; `scores` holds each leg's: dense, lexical, fused, rerank."""
 
     chunk_id: str
     document_id: str

@@ -67,7 +67,7 @@ class IndexHit:
 
 
 class VectorIndex(Protocol):
-    """Keeps points and searches them; fusion runs inside the engine. Every call raises `IndexUnavailable` when it must."""
+    """Keeps points and searches them; fusion runs inside the engine. Any call may raise `IndexUnavailable`."""
 
     async def upsert(self, points: Sequence[IndexPoint]) -> None:
         """Adds or replaces points; durable when it returns."""
@@ -132,7 +132,7 @@ class ChunkStore(Protocol):
     """The store's word on hits: the database is the truth, the index a copy."""
 
     async def confirm(self, chunk_ids: Sequence[str], principal: Principal) -> list[StoredChunk]:
-        """Of these chunks those whose version is live and which the principal may read, in the order asked, in one query."""
+        """Those of these chunks that are live and that the principal may read, in the order asked, in one query."""
         ...
 
 

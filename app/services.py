@@ -1,0 +1,30 @@
+"""What the running server holds: every part behind its port, made by `app.wiring`, used by `app.api`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.answer import Answerer
+from app.jobs import JobQueue
+from app.settings import Settings
+from app.store.blobs import FolderBlobs
+from app.store.store import Store
+from app.streams import StreamLog
+from core.ports import Generator, Searcher
+from retrieval.ports import VectorIndex
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The parts of one server process. `generation` is the index build this process answers from."""
+
+    settings: Settings
+    store: Store
+    blobs: FolderBlobs
+    index: VectorIndex
+    searcher: Searcher
+    generator: Generator
+    answerer: Answerer
+    jobs: JobQueue
+    streams: StreamLog
+    generation: int

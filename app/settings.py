@@ -1,0 +1,124 @@
+"""All settings, read from the environment here and nowhere else.
+
+`FOOTNOTE_` names come first, `__` separates levels: `FOOTNOTE_RETRIEVAL__SEARCH__PREFETCH=100`. A name that no setting
+answers to is refused, so that a misspelling is not a silent default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from agents.settings import AgentSettings
+from core.errors import ConfigurationError
+from ingestion.settings import IngestionSettings
+from retrieval.settings import RetrievalSettings
+from serving.settings import ServingSettings
+
+PREFIX = "FOOTNOTE_"
+OUTSIDE = {"FOOTNOTE_URL", "FOOTNOTE_KEY", "FOOTNOTE_DATA_SETS", "FOOTNOTE_TEST_QDRANT_URL", "FOOTNOTE_TEST_POSTGRES_URL"}
+"""Names with the prefix that are not settings of the server: the CLI's address and key, and the tests' own."""
+
+
+class Room(BaseModel):
+    """Base of a settings group: frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ApiKey(Room):
+    """One caller: a secret and what it stands for."""
+
+    key: SecretStr = Field(min_length=16, description="The bearer token; at least 16 characters.")
+    id: str = Field(min_length=1, max_length=128, description="The principal's name, as it appears in feedback and jobs.")
+    groups: tuple[str, ...] = Field(default=(), description="Groups whose documents this caller may read.")
+    admin: bool = Field(default=False, description="May read every document and see every job.")
+
+
+class AuthSettings(Room):
+    """Who may call. Without keys the server is open, and therefore refuses to listen beyond loopback."""
+
+    keys: tuple[ApiKey, ...] = Field(
+        default=(), description='JSON list: [{"key": "…", "id": "ana", "groups": ["hr"], "admin": false}]'
+    )
+
+
+class HttpSettings(Room):
+    """The HTTP server's limits."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    max_upload_bytes: int = Field(default=200 * 2**20, gt=0, description="Largest file accepted, in bytes.")
+    max_body_bytes: int = Field(default=2**20, gt=0, description="Largest JSON body accepted, in bytes.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=("127.0.0.1", "localhost", "[::1]"),
+        description="Host headers answered; stops DNS rebinding. `*` answers any.",
+    )
+    stream_retention: float = Field(default=600.0, gt=0, description="Seconds a finished stream can be replayed.")
+
+
+class JobSettings(Room):
+    """How ingestion jobs run."""
+
+    workers: int = Field(default=1, ge=0, description="Worker processes the server starts; 0 when they run elsewhere.")
+    concurrency: int = Field(default=2, ge=1, description="Documents one worker has in hand at a time.")
+    nice: int = Field(default=10, ge=0, le=19, description="Niceness of workers, so that questions come first.")
+    embed_batch: int = Field(default=64, ge=1, description="Chunks embedded between two looks at a cancellation.")
+    attempts: int = Field(default=3, ge=1, description="Tries of a stage that met an unavailable part.")
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured, one group a room."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    data_dir: Path = Field(default=Path(".footnote"), description="Where everything is kept.")
+    database_url: str | None = Field(default=None, description="SQLAlchemy URL; the default is SQLite in the data folder.")
+    log_level: Annotated[str, NoDecode] = Field(default="info", description="debug, info, warning or error.")
+    http: HttpSettings = HttpSettings()
+    auth: AuthSettings = AuthSettings()
+    jobs: JobSettings = JobSettings()
+    ingestion: IngestionSettings = IngestionSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    agents: AgentSettings = AgentSettings()
+    serving: ServingSettings = ServingSettings()
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.lower() not in {"debug", "info", "warning", "error"}:
+            raise ValueError("must be debug, info, warning or error")
+        return value.lower()
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from the environment, `overrides` on top. Raises `ConfigurationError` naming each wrong name or value."""
+    environment = os.environ if environment is None else environment
+    unknown = [name for name in environment if name.startswith(PREFIX) and not _known(name)]
+    if unknown:
+        raise ConfigurationError(
+            f"Unknown setting{'s' if len(unknown) > 1 else ''} {', '.join(sorted(unknown))}. "
+            f"Settings begin with {', '.join(PREFIX + field.upper() for field in Settings.model_fields)}."
+        )
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"{PREFIX}{'__'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError("These settings cannot be used:\n  " + "\n  ".join(lines)) from None
+
+
+def _known(name: str) -> bool:
+    first = name.removeprefix(PREFIX).split("__")[0].lower()
+    return name in OUTSIDE or first in Settings.model_fields
