@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents.answer import Answerer
-from app.jobs import JobQueue
 from app.settings import Settings
 from app.store.blobs import FolderBlobs
 from app.store.store import Store
@@ -25,6 +24,5 @@ class Services:
     searcher: Searcher
     generator: Generator
     answerer: Answerer
-    jobs: JobQueue
     streams: StreamLog
     generation: int

@@ -1,0 +1,56 @@
+# Footnote: two commands matter, `make run` and `make test`. Both do all their own set-up.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+PORT ?= 8000
+DATA ?= .footnote
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MODEL := $(VENV)/share/footnote/.prepared
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lock bench system clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): pyproject.toml requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(MODEL): $(STAMP)
+	$(BIN)/python -m retrieval.prepare
+	@mkdir -p $(@D) && touch $@
+
+setup: $(STAMP) $(MODEL) ## the environment in .venv and the embedder's optimised model file
+
+system: ## the Debian packages that scanned pages and the tests need
+	@deploy/system-packages.sh
+
+run: setup ## start the server on 127.0.0.1:PORT, fill an empty knowledge base, ask one question
+	@FOOTNOTE_DATA_DIR="$(DATA)" exec $(BIN)/footnote serve --port $(PORT) --examples examples/handbook
+
+check: setup ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: system check ## everything that proves it works
+	$(BIN)/python -m pytest
+
+bench: setup ## the measured figures, into bench/results/
+	$(BIN)/python -m bench
+
+lock: | $(BIN)/python ## pin every dependency again
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --strip-extras --extra dev --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --no-header --output-file requirements.lock pyproject.toml
+
+clean: ## remove the environment and caches, not the data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
