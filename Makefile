@@ -50,7 +50,8 @@ bench: setup ## the measured figures, into bench/results/
 lock: | $(BIN)/python ## pin every dependency again
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --extra dev --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  --no-header --output-file requirements.lock pyproject.toml
+	  --no-header --no-annotate --output-file requirements.lock pyproject.toml
+	sed -i 's/+cpu$$//; /^#/d' requirements.lock  # any build of the pinned torch will do
 
 clean: ## remove the environment and caches, not the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
