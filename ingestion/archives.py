@@ -13,20 +13,21 @@ from types import TracebackType
 from typing import Self
 
 from core.errors import BrokenFile, ParserLimit, PasswordProtected
-from ingestion.readers.limits import MIB, ReadLimits
+from ingestion.readers.limits import MIB, TOO_MUCH_DATA, ReadLimits
 
 _PIECE = 256 * 1024
 _RATIO_FLOOR = 16 * MIB
-"""Below this many expanded bytes the ratio is not looked at: short repetitive XML compresses very well in honest files."""
+"""Below this many expanded bytes the ratio is not looked at: short repetitive XML compresses well in honest files."""
 
+_DAMAGED = "The file is damaged: it cannot be unpacked. Save it again and upload the new copy."
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, RuntimeError)
 
 
 class SafeArchive:
     """A zip archive whose members can be read within limits. A context manager.
 
-    Every method raises `BrokenFile` for a damaged archive, `PasswordProtected` for an encrypted member and `ParserLimit` when the
-    bytes read so far, or their ratio to the compressed size, go over the limits.
+    Every method raises `BrokenFile` for a damaged archive, `PasswordProtected` for an encrypted member and
+    `ParserLimit` when the bytes read so far, or their ratio to the compressed size, go over the limits.
     """
 
     def __init__(self, archive: zipfile.ZipFile, limits: ReadLimits, size: int) -> None:
@@ -88,20 +89,14 @@ class SafeArchive:
                     self._count(len(piece))
                     yield piece
         except _BROKEN as error:
-            raise BrokenFile(
-                "The file is damaged: it cannot be unpacked. Save it again and upload the new copy."
-            ) from error
+            raise BrokenFile(_DAMAGED) from error
 
     def _count(self, amount: int) -> None:
         self._expanded += amount
         if self._expanded > self._limits.max_expanded_bytes:
-            raise ParserLimit(
-                "The file unfolds to more data than is allowed here. Split it, or raise max_expanded_bytes."
-            )
+            raise ParserLimit(TOO_MUCH_DATA)
         if self._expanded > _RATIO_FLOOR and self._expanded > self._size * self._limits.max_compression_ratio:
-            raise ParserLimit(
-                "The file unfolds to so many times its size that it looks like an archive bomb; it was not read."
-            )
+            raise ParserLimit("The file unfolds to so many times its size that it looks like a bomb; it was not read.")
 
 
 def open_archive(path: Path, limits: ReadLimits) -> SafeArchive:
@@ -109,9 +104,7 @@ def open_archive(path: Path, limits: ReadLimits) -> SafeArchive:
     try:
         archive = zipfile.ZipFile(path)
     except _BROKEN as error:
-        raise BrokenFile(
-            "The file is damaged: it cannot be unpacked. Save it again and upload the new copy."
-        ) from error
+        raise BrokenFile(_DAMAGED) from error
     if len(archive.infolist()) > limits.max_archive_entries:
         archive.close()
         raise ParserLimit("The file holds more parts than are allowed here (max_archive_entries).")

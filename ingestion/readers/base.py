@@ -7,8 +7,9 @@ A reader is a generator function `read(path, context)` that yields, in reading o
 * `Meta`     the document's own title or its number of pages, at any moment, any number of times (the last word counts);
 * `Progress` for formats with pages: which page is about to be read.
 
-It raises only `PasswordProtected`, `BrokenFile`, `NoText`, `ParserLimit` and `UnsupportedType` of `core.errors`. `MemoryError`
-and `RecursionError` may pass: the child turns them into `ParserLimit`. A file without any text may simply yield nothing.
+It raises only `PasswordProtected`, `BrokenFile`, `NoText`, `ParserLimit` and `UnsupportedType` of `core.errors`.
+`MemoryError` and `RecursionError` may pass: the child turns them into `ParserLimit`. A file without any text may simply
+yield nothing.
 """
 
 from __future__ import annotations

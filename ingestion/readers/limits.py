@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from core.errors import ParserLimit
 
 MIB = 1024 * 1024
+TOO_MUCH_DATA = "The file unfolds to more data than is allowed here. Split it, or raise max_expanded_bytes."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +38,4 @@ class Budget:
         self.spent += amount
         self.left -= amount
         if self.left < 0:
-            raise ParserLimit(
-                "The file unfolds to more data than is allowed here. Split it, or raise max_expanded_bytes."
-            )
+            raise ParserLimit(TOO_MUCH_DATA)

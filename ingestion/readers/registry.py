@@ -28,7 +28,8 @@ READERS: Final[Mapping[str, str]] = {
     "application/epub+zip": "ingestion.readers.epub:read",
 }
 
-SUPPORTED: Final = "PDF, Word (.docx), PowerPoint (.pptx), Excel (.xlsx), HTML, Markdown, plain text, CSV, e-mail (.eml), EPUB, PNG and JPEG"
+SUPPORTED: Final = "PDF, Word (.docx), PowerPoint (.pptx), Excel (.xlsx), HTML, Markdown, plain text, CSV, e-mail (.eml), EPUB, "
+    "PNG and JPEG"
 
 
 def reader_for(media_type: str) -> Reader:
