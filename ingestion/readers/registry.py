@@ -28,8 +28,10 @@ READERS: Final[Mapping[str, str]] = {
     "application/epub+zip": "ingestion.readers.epub:read",
 }
 
-SUPPORTED: Final = "PDF, Word (.docx), PowerPoint (.pptx), Excel (.xlsx), HTML, Markdown, plain text, CSV, e-mail (.eml), EPUB, "
+SUPPORTED: Final = (
+    "PDF, Word (.docx), PowerPoint (.pptx), Excel (.xlsx), HTML, Markdown, plain text, CSV, e-mail (.eml), EPUB, "
     "PNG and JPEG"
+)
 
 
 def reader_for(media_type: str) -> Reader:
