@@ -113,12 +113,13 @@ class PartialVectors:
         with self.path.open("ab") as file:
             file.write(vectors.data)
 
-    def finish(self) -> None:
-        """Makes the collected rows the artefact."""
+    def finish(self) -> Vectors:
+        """Makes the collected rows the artefact and returns them."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
             os.fsync(file.fileno())
         self.path.replace(self.final)
+        return Vectors(data=self.final.read_bytes(), size=self.row // 4)
 
 
 def _digest(text: str) -> str:

@@ -1,0 +1,106 @@
+"""The one door to DBOS: jobs as durable workflows, a step a stage.
+
+After a kill -9 the workflow goes on at the stage it was in. DBOS calls from threads of its own; the stages run on the
+worker's event loop, so a step hands its coroutine over and waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+QUEUE = "footnote"
+_POLL = 0.2
+_RECOVERIES = 20
+"""How often a job is taken up again after its worker died; a document that kills its worker each time then fails."""
+
+
+class DurableJobs:
+    """Runs jobs as DBOS workflows, `concurrency` of them at once.
+
+    `run(job_id, stage)` does one stage's work, must be safe to do again, records its own failures in the job's row, and
+    says whether the next stage should follow.
+    """
+
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        executor: str,
+        concurrency: int,
+        run: Callable[[str, str], Coroutine[Any, Any, bool]],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._database_url = database_url
+        self._executor = executor
+        self._concurrency = concurrency
+        self._run = run
+        self._submitted: set[str] = set()
+
+    async def open(self) -> None:
+        """Connects, brings DBOS's tables up to date, takes up what an earlier process left."""
+        await asyncio.to_thread(self._launch)
+
+    def _launch(self) -> None:
+        from dbos import DBOS
+
+        DBOS(
+            config={
+                "name": "footnote",
+                "system_database_url": self._database_url,
+                "application_version": "1",  # a newer Footnote must take up what an older one left
+                "executor_id": self._executor,
+                "log_level": "WARNING",
+            }
+        )
+        self._workflow = self._define()
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=_POLL, on_conflict="always_update"
+        )
+
+    def _define(self) -> Callable[[str, Sequence[str]], None]:
+        from dbos import DBOS
+
+        @DBOS.step(name="stage")
+        def stage(job_id: str, name: str) -> bool:
+            return asyncio.run_coroutine_threadsafe(self._run(job_id, name), self._loop).result()
+
+        @DBOS.workflow(name="job", max_recovery_attempts=_RECOVERIES)
+        def job(job_id: str, stages: Sequence[str]) -> None:
+            for name in stages:
+                if not stage(job_id, name):
+                    return
+
+        return job
+
+    async def submit(self, job_id: str, attempt: int, stages: Sequence[str]) -> None:
+        """Puts a job on the queue; a second call for the same attempt changes nothing."""
+        workflow_id = _workflow_id(job_id, attempt)
+        if workflow_id not in self._submitted:
+            await asyncio.to_thread(self._enqueue, workflow_id, job_id, stages)
+            self._submitted.add(workflow_id)
+
+    def _enqueue(self, workflow_id: str, job_id: str, stages: Sequence[str]) -> None:
+        from dbos import DBOS, SetWorkflowID
+
+        with SetWorkflowID(workflow_id):
+            DBOS.enqueue_workflow(QUEUE, self._workflow, job_id, list(stages))
+
+    async def is_over(self, job_id: str, attempt: int) -> bool:
+        """Whether DBOS will not run this attempt again; a job still called running then lost its worker too often."""
+        from dbos import DBOS
+
+        status = await asyncio.to_thread(DBOS.get_workflow_status, _workflow_id(job_id, attempt))
+        return status is not None and status.status not in {"PENDING", "ENQUEUED", "DELAYED"}
+
+    async def close(self) -> None:
+        """Stops taking jobs; what is in hand is taken up again by the next process."""
+        from dbos import DBOS
+
+        await asyncio.to_thread(DBOS.destroy)
+
+
+def _workflow_id(job_id: str, attempt: int) -> str:
+    return f"{job_id}:{attempt}"

@@ -1,0 +1,162 @@
+"""What jobs do: the street an upload walks, a stage at a time, each safe to do again.
+
+ingest:  parse → chunk → embed → index → publish → sweep
+delete:  sweep
+update:  index
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from app.build import Build, Report, Workshop
+from app.store.records import JobRecord, VersionRecord
+from core.errors import FootnoteError, Unavailable
+
+log = logging.getLogger("footnote.jobs")
+
+STAGES: dict[str, tuple[str, ...]] = {
+    "ingest": ("parse", "chunk", "embed", "index", "publish", "sweep"),
+    "delete": ("sweep",),
+    "update": ("index",),
+}
+_BAR = {"parse": (0.0, 0.25), "chunk": (0.25, 0.3), "embed": (0.3, 0.9), "index": (0.9, 0.98)}
+"""Where each stage begins and ends on an ingestion's progress bar."""
+
+_RETRY_PAUSE = 1.0
+_REPORT_EVERY = 0.25
+
+
+class JobCancelled(Exception):
+    """Somebody asked for this job to stop."""
+
+
+class Jobs:
+    """Runs one stage of one job; the durable queue decides which and when."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._shop = workshop
+        self._build = Build(workshop)
+        self._stages: dict[tuple[str, str], Callable[[JobRecord], Awaitable[object]]] = {
+            ("ingest", "parse"): self._parse,
+            ("ingest", "chunk"): self._chunk,
+            ("ingest", "embed"): self._embed,
+            ("ingest", "index"): self._index,
+            ("ingest", "publish"): self._publish,
+            ("ingest", "sweep"): self._sweep,
+            ("delete", "sweep"): self._sweep,
+            ("update", "index"): self._update,
+        }
+
+    async def run(self, job_id: str, stage: str) -> bool:
+        """Does one stage and records how it went. True when the next one should follow."""
+        jobs = self._shop.store.jobs
+        try:
+            job = await jobs.get(job_id)
+            if job.status not in {"queued", "running"}:
+                return False
+            if job.status == "queued":
+                await jobs.start(job_id)
+            if job.cancel_requested and stage != "sweep":
+                raise JobCancelled
+            await jobs.advance(job_id, stage=stage, progress=_BAR.get(stage, (0.98, 1.0))[0])
+            await self._patiently(self._stages[job.kind, stage], job)
+            if stage == STAGES[job.kind][-1]:
+                await jobs.succeed(job_id)
+            return True
+        except JobCancelled:
+            await self._give_up(job_id)
+            await jobs.cancelled(job_id)
+        except FootnoteError as error:
+            await self._give_up(job_id)
+            await jobs.fail(job_id, error.code, error.message)
+        except Exception:
+            log.exception("job %s failed in stage %s", job_id, stage)
+            await self._give_up(job_id)
+            await jobs.fail(job_id, "internal", "An unexpected error; the server's log has the details. Try a retry.")
+        return False
+
+    async def _patiently(self, stage: Callable[[JobRecord], Awaitable[object]], job: JobRecord) -> None:
+        """Tries a stage again when a part was unavailable, up to the configured number of times."""
+        attempts = self._shop.settings.jobs.attempts
+        for attempt in range(1, attempts + 1):
+            try:
+                await stage(job)
+                return
+            except Unavailable:
+                if attempt == attempts:
+                    raise
+                await asyncio.sleep(_RETRY_PAUSE * 2**attempt)
+
+    async def _give_up(self, job_id: str) -> None:
+        """Leaves nothing half visible: a version that will not be published keeps no chunks and no points."""
+        job = await self._shop.store.jobs.get(job_id)
+        if job.kind != "ingest" or job.version_id is None:
+            return
+        await self._shop.store.documents.abandon_version(job.version_id)
+        try:
+            await self._shop.index.delete_versions([job.version_id])
+        except Unavailable:
+            log.warning("points of version %s stay until the next repair", job.version_id)
+
+    # ---- the stages ------------------------------------------------------------------------------------------------
+
+    async def _parse(self, job: JobRecord) -> None:
+        await self._build.parse(await self._version(job), self._reporter(job, "parse"))
+
+    async def _chunk(self, job: JobRecord) -> None:
+        await self._build.chunk(await self._version(job))
+
+    async def _embed(self, job: JobRecord) -> None:
+        await self._build.embed(await self._version(job), job.id, self._reporter(job, "embed"))
+
+    async def _index(self, job: JobRecord) -> None:
+        await self._build.index(await self._version(job), job.id, self._reporter(job, "index"))
+
+    async def _publish(self, job: JobRecord) -> None:
+        assert job.version_id is not None
+        await self._shop.store.documents.publish(job.version_id, self._shop.generation)
+
+    async def _sweep(self, job: JobRecord) -> None:
+        """Removes what no longer answers: points first, then files that no version needs any more."""
+        assert job.document_id is not None
+        documents = self._shop.store.documents
+        dead = await documents.dead_versions(job.document_id)
+        await self._shop.index.delete_versions([version.id for version in dead])
+        await documents.forget_versions([version.id for version in dead])
+        for sha256 in {version.sha256 for version in dead}:
+            if not await documents.is_blob_needed(sha256):
+                await asyncio.to_thread(self._shop.artefacts.forget, sha256)
+                await asyncio.to_thread(self._shop.blobs.delete, sha256)
+
+    async def _update(self, job: JobRecord) -> None:
+        assert job.document_id is not None
+        document = await self._shop.store.documents.find(job.document_id)
+        if document is not None:
+            await self._shop.index.update_document(document.id, document.groups, document.metadata)
+
+    # ---- helpers ---------------------------------------------------------------------------------------------------
+
+    async def _version(self, job: JobRecord) -> VersionRecord:
+        assert job.version_id is not None
+        return await self._shop.store.documents.version(job.version_id)
+
+    def _reporter(self, job: JobRecord, stage: str) -> Report:
+        """Writes progress at most four times a second, and stops the job when somebody asked for it."""
+        begin, end = _BAR[stage]
+        last = 0.0
+
+        async def report(fraction: float) -> None:
+            nonlocal last
+            if time.monotonic() - last < _REPORT_EVERY:
+                return
+            last = time.monotonic()
+            progress = begin + (end - begin) * min(fraction, 1.0)
+            current = await self._shop.store.jobs.advance(job.id, stage=stage, progress=progress)
+            if current.cancel_requested:
+                raise JobCancelled
+
+        return report
