@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agents.answer import Answerer
+
 from app.settings import Settings
 from app.store.blobs import FolderBlobs
 from app.store.store import Store
@@ -15,7 +17,11 @@ from retrieval.ports import VectorIndex
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """The parts of one server process. `generation` is the index build this process answers from."""
+    """The parts of one server process.
+
+    `generation` is the index build this process answers from, `pipeline` the fingerprint under which uploads are read and
+    chunked, and `workers` says how each worker process fares, for `/readyz`.
+    """
 
     settings: Settings
     store: Store
@@ -26,3 +32,5 @@ class Services:
     answerer: Answerer
     streams: StreamLog
     generation: int
+    pipeline: str
+    workers: Callable[[], Mapping[str, str]]

@@ -1,0 +1,92 @@
+"""What an operator watches, counted in a registry of the application's own; served as text by `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Metrics:
+    """The counters of one server. Labels are bounded: route templates, stages, codes and reasons, never ids."""
+
+    content_type = "text/plain; version=0.0.4; charset=utf-8"
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Histogram(
+            "footnote_http_request_duration_seconds",
+            "Time from a request's first byte to its response's last, by route.",
+            ("method", "route", "status"),
+            buckets=_LATENCY,
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "footnote_stage_duration_seconds",
+            "Time one stage of a search or an answer took.",
+            ("operation", "stage"),
+            buckets=_LATENCY,
+            registry=self.registry,
+        )
+        self._errors = Counter("footnote_errors", "Errors told to callers, by code.", ("code",), registry=self.registry)
+        self._degraded = Counter(
+            "footnote_degraded", "Responses made worse than configured, by reason.", ("reason",), registry=self.registry
+        )
+        self._answers = Counter(
+            "footnote_answers",
+            "Answers given, by whether the documents carried one.",
+            ("answerable",),
+            registry=self.registry,
+        )
+        self._feedback = Counter(
+            "footnote_feedback", "Feedback received, by rating.", ("rating",), registry=self.registry
+        )
+        self._streams = Gauge("footnote_streams_active", "Answers being written now.", registry=self.registry)
+        self._jobs = Gauge(
+            "footnote_jobs", "Jobs by status; queued is the queue's depth.", ("status",), registry=self.registry
+        )
+        self._documents = Gauge("footnote_documents", "Live documents.", registry=self.registry)
+        self._chunks = Gauge("footnote_chunks", "Chunks of live documents.", registry=self.registry)
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Notes a finished request under its route's template."""
+        self._requests.labels(method, route, str(status)).observe(seconds)
+
+    def stages(self, operation: str, timings_ms: Mapping[str, float]) -> None:
+        """Notes how long each stage of a search or an answer took."""
+        for stage, milliseconds in timings_ms.items():
+            self._stages.labels(operation, stage).observe(milliseconds / 1000)
+
+    def error(self, code: str) -> None:
+        """Counts an error told to a caller."""
+        self._errors.labels(code).inc()
+
+    def degraded(self, reasons: Iterable[str]) -> None:
+        """Counts each way in which a response was worse than configured."""
+        for reason in reasons:
+            self._degraded.labels(reason).inc()
+
+    def answer(self, answerable: bool) -> None:
+        """Counts a finished answer."""
+        self._answers.labels("true" if answerable else "false").inc()
+
+    def feedback(self, rating: str) -> None:
+        """Counts a feedback received."""
+        self._feedback.labels(rating).inc()
+
+    def streams(self, active: int) -> None:
+        """Says how many answers are being written."""
+        self._streams.set(active)
+
+    def stock(self, *, documents: int, chunks: int, jobs: Mapping[str, int]) -> None:
+        """Says what the store holds; called just before each scrape."""
+        self._documents.set(documents)
+        self._chunks.set(chunks)
+        for status in ("queued", "running", "succeeded", "failed", "cancelled"):
+            self._jobs.labels(status).set(jobs.get(status, 0))
+
+    def text(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)
