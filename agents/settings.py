@@ -1,0 +1,45 @@
+"""What can be configured about answering."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Room(BaseModel):
+    """Base of this room's settings: frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OutputSettings(Room):
+    """The bounds of what a generator may write. They stand in the JSON schema, so no answer can run on."""
+
+    max_statements: int = Field(default=8, ge=1, le=64, description="Statements in one answer, at most.")
+    max_statement_chars: int = Field(default=1_200, ge=40, le=10_000, description="Characters of one statement, at most.")
+    max_citations: int = Field(default=4, ge=1, le=32, description="Sources one statement may cite, at most.")
+
+
+class VerifySettings(Room):
+    """How statements are held against what they cite."""
+
+    threshold: float = Field(
+        default=0.5, ge=0, le=1, description="Support from which a statement counts as supported by its sources."
+    )
+    sentences: int = Field(
+        default=8, ge=1, le=256, description="Sentences of the cited sources a reworded statement is compared with."
+    )
+
+
+class AgentSettings(Room):
+    """Answering a question from documents."""
+
+    sources: int = Field(default=8, ge=1, le=64, description="Passages offered to the generator, at most.")
+    max_question_chars: int = Field(default=4_000, ge=1, description="Longest question accepted, in characters.")
+    history_turns: int = Field(
+        default=6, ge=0, le=100, description="Earlier questions of the conversation that are taken into account."
+    )
+    condense_seconds: float = Field(default=10.0, gt=0, description="Time to make a follow-up stand alone.")
+    generate_seconds: float = Field(default=120.0, gt=0, description="Time to write an answer, a second try included.")
+    max_tokens: int = Field(default=1_024, ge=16, description="Tokens a generator may write for one answer.")
+    output: OutputSettings = OutputSettings()
+    verify: VerifySettings = VerifySettings()
