@@ -1,0 +1,5 @@
+"""`python -m app.cli` is the `footnote` command."""
+
+from app.cli.main import main
+
+main()

@@ -1,0 +1,122 @@
+"""The commands' way to a server: a running one if there is one, else one started for the length of the command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from app.cli.output import Exit, err, fail
+from app.settings import Settings
+
+_START_SECONDS = 60.0
+
+
+class Api:
+    """A thin HTTP client that turns problem responses into a message and an exit code."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.http = client
+
+    def call(self, method: str, path: str, **arguments: Any) -> Any:
+        """The decoded JSON of a response; ends the command with the server's own words when it refuses."""
+        response = self.request(method, path, **arguments)
+        if response.is_error:
+            fail(problem(response), Exit.NOT_FOUND if response.status_code == 404 else Exit.FAILED)
+        return response.json() if response.content else None
+
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """The response, whatever its status; ends the command when there is no server."""
+        try:
+            return self.http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            fail(f"No answer from {self.http.base_url}: {error}", Exit.UNREACHABLE)
+
+    def pages(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
+        """Every item of a listing, page after page."""
+        cursor: str | None = None
+        while True:
+            page = self.call("GET", path, params={**params, "limit": 100, **({"cursor": cursor} if cursor else {})})
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+
+def problem(response: httpx.Response) -> str:
+    """The sentence inside a problem response."""
+    with contextlib.suppress(ValueError, AttributeError):
+        body = response.json()
+        fields = "; ".join(f"{e.get('field')}: {e.get('message')}" for e in body.get("errors") or [])
+        return str(body.get("detail") or body.get("title") or response.text) + (f" ({fields})" if fields else "")
+    return f"HTTP {response.status_code}"
+
+
+@contextlib.contextmanager
+def connect(settings: Settings) -> Iterator[Api]:
+    """A client of FOOTNOTE_URL, else of the server on this data folder, else of one started now and stopped at the end."""
+    address = os.environ.get("FOOTNOTE_URL") or running_server(settings.data_dir)
+    with contextlib.ExitStack() as stack:
+        if address is None:
+            address = stack.enter_context(_temporary_server(settings))
+        headers = {"Authorization": f"Bearer {key}"} if (key := _key(settings)) else {}
+        client = stack.enter_context(httpx.Client(base_url=address, headers=headers, timeout=httpx.Timeout(120.0)))
+        yield Api(client)
+
+
+def running_server(data_dir: Path) -> str | None:
+    """The address of the server that has this data folder open, if one answers."""
+    try:
+        address = str(json.loads((data_dir / "server.json").read_text())["url"])
+        httpx.get(f"{address}/healthz", timeout=2.0).raise_for_status()
+    except (OSError, ValueError, KeyError, httpx.HTTPError):
+        return None
+    return address
+
+
+def _key(settings: Settings) -> str | None:
+    """FOOTNOTE_KEY, or an administrator's key of the settings this command shares with the server."""
+    if key := os.environ.get("FOOTNOTE_KEY"):
+        return key
+    if os.environ.get("FOOTNOTE_URL"):
+        return None  # never send a local secret to an address that was named for one command
+    return next((key.key.get_secret_value() for key in settings.auth.keys if key.admin), None)
+
+
+@contextlib.contextmanager
+def _temporary_server(settings: Settings) -> Iterator[str]:
+    command = [sys.executable, "-m", "app.cli", "serve", "--host", "127.0.0.1", "--port", "0", "--quiet"]
+    environment = {**os.environ, "FOOTNOTE_DATA_DIR": str(settings.data_dir)}
+    with err.status("starting …"):
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+        address = _wait_ready(process, settings.data_dir)
+    try:
+        yield address
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        process.kill()
+
+
+def _wait_ready(process: subprocess.Popen[bytes], data_dir: Path) -> str:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if (code := process.poll()) is not None:
+            sys.exit(code or Exit.UNREACHABLE)  # it has said why
+        address = running_server(data_dir)
+        if address is not None:
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"{address}/readyz", timeout=2.0).is_success:
+                    return address
+        time.sleep(0.1)
+    process.kill()
+    fail(f"The server was not ready within {_START_SECONDS:.0f} s.", Exit.UNREACHABLE)

@@ -1,0 +1,55 @@
+"""What `make run` shows once the server is ready: examples going in, one question with its cited answer, the address."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import httpx
+
+from app.cli.client import Api
+from app.cli.ingest import ingest_paths
+from app.cli.output import err, out, plain
+from app.cli.questions import print_answer
+
+_READY_SECONDS = 60.0
+
+
+def greet(address: str, examples: Path | None) -> None:
+    """Waits until the server is ready, fills an empty knowledge base, asks the examples' first question."""
+    key = os.environ.get("FOOTNOTE_KEY")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=address, headers=headers, timeout=60.0) as client:
+        started = time.monotonic()
+        while not _ready(client):
+            if time.monotonic() - started > _READY_SECONDS:
+                err.print(f"Not ready after {_READY_SECONDS:.0f} s; see {address}/readyz")
+                return
+            time.sleep(0.1)
+        if examples is not None:
+            _show(Api(client), examples)
+        out.print(f"\nFootnote listens on [bold]{address}[/bold]  (Ctrl-C stops it)")
+
+
+def _ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _show(api: Api, examples: Path) -> None:
+    listing = api.request("GET", "/v1/documents", params={"limit": 1})
+    if listing.is_error:
+        err.print("Examples are only filled in where no key is needed, or with FOOTNOTE_KEY set.")
+        return
+    if not listing.json()["items"]:
+        out.print(f"The knowledge base is empty; filling it from {examples}")
+        ingest_paths(api, [examples], collection="default")
+    questions = examples.parent / "questions.jsonl"
+    if questions.exists():
+        question = json.loads(questions.read_text(encoding="utf-8").splitlines()[0])["question"]
+        out.print(f"\n[bold]{plain(question)}[/bold]")
+        print_answer(api.call("POST", "/v1/answers", json={"question": question}))

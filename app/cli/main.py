@@ -1,0 +1,58 @@
+"""The command's entry: global settings, and one line for every subcommand."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+from app.cli import admin, evaluate, ingest, library, questions, serve
+from app.cli.output import Exit, fail
+from core.errors import ConfigurationError, FootnoteError, NotFound, Unavailable
+
+cli = typer.Typer(
+    name="footnote",
+    help="Answers questions over your documents, with a footnote for every statement.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+cli.command("serve")(serve.serve)
+cli.command("worker", hidden=True)(serve.worker)
+cli.command("ingest")(ingest.ingest)
+cli.command("search")(questions.search)
+cli.command("ask")(questions.ask)
+cli.add_typer(library.documents, name="documents")
+cli.add_typer(library.jobs, name="jobs")
+cli.command("reindex")(admin.reindex)
+cli.command("backup")(admin.backup)
+cli.command("restore")(admin.restore)
+cli.command("doctor")(admin.doctor)
+cli.add_typer(evaluate.cli, name="eval")
+
+
+def main() -> None:
+    """Runs the command line; errors that were foreseen end in a sentence and an exit code, not in a traceback."""
+    logging.basicConfig(
+        level=os.environ.get("FOOTNOTE_LOG_LEVEL", "info").upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for chatty in ("httpx", "httpcore", "alembic", "dbos"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        cli()
+    except ConfigurationError as error:
+        fail(error.message, Exit.CONFIGURATION)
+    except NotFound as error:
+        fail(error.message, Exit.NOT_FOUND)
+    except Unavailable as error:
+        fail(error.message, Exit.UNREACHABLE)
+    except FootnoteError as error:
+        fail(error.message)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(Exit.OK)

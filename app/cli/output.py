@@ -1,0 +1,56 @@
+"""How commands speak: tables and sentences for people, one JSON value for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import Any, NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Exit(IntEnum):
+    """What the process' exit status means."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    NOT_FOUND = 4
+    CONFIGURATION = 78
+
+
+def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
+    """Says what is wrong and ends."""
+    err.print(f"[red]error:[/red] {_plain(message)}")
+    sys.exit(code)
+
+
+def put_json(value: Any) -> None:
+    """One JSON value on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def put_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A plain table."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(str(cell)) for cell in row))
+    out.print(table)
+
+
+def _plain(text: str) -> str:
+    """Text from documents and servers never speaks to the terminal: no markup, no control characters."""
+    safe = "".join(c if c.isprintable() or c == "\n" else "·" for c in text)
+    return safe.replace("[", r"\[")
+
+
+plain = _plain

@@ -1,0 +1,90 @@
+"""`footnote search` and `footnote ask`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.client import connect
+from app.cli.output import out, plain, put_json
+from app.settings import load_settings
+
+Collection = Annotated[str | None, typer.Option(help="Only this collection.", show_default="all")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the response as JSON.")]
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
+    collection: Collection = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many passages.")] = 10,
+    mode: Annotated[str, typer.Option(help="hybrid, dense or lexical.")] = "hybrid",
+    as_json: AsJson = False,
+) -> None:
+    """Find passages, best first, with the scores of each leg."""
+    body = {"query": query, "limit": limit, "mode": mode, **({"collection": collection} if collection else {})}
+    with connect(load_settings()) as api:
+        result = api.call("POST", "/v1/search", json=body)
+    if as_json:
+        put_json(result)
+        return
+    for number, hit in enumerate(result["hits"], 1):
+        scores = "  ".join(f"{name} {value:.3f}" for name, value in hit["scores"].items())
+        out.print(f"[bold]{number}. {plain(_place(hit))}[/bold]  [dim]{hit['score']:.3f}  ({scores})[/dim]")
+        out.print(f"   {plain(_short(hit['text']))}\n")
+    if not result["hits"]:
+        out.print("Nothing found.")
+    _degraded(result)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.", show_default=False)],
+    collection: Collection = None,
+    conversation: Annotated[str | None, typer.Option(help="Go on with this conversation.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a question; every statement of the answer carries its footnotes."""
+    body = {
+        "question": question,
+        **({"collection": collection} if collection else {}),
+        **({"conversation_id": conversation} if conversation else {}),
+    }
+    with connect(load_settings()) as api:
+        answer = api.call("POST", "/v1/answers", json=body)
+    if as_json:
+        put_json(answer)
+    else:
+        print_answer(answer)
+
+
+def print_answer(answer: dict[str, Any]) -> None:
+    """The statements with their marks, then the footnotes they point to."""
+    if not answer["answerable"]:
+        out.print(f"No answer: {plain(answer['retrieval']['reason'])}")
+    for statement in answer["statements"]:
+        marks = "".join(f"\\[{source}]" for source in statement["sources"])
+        doubt = "" if statement.get("supported", True) else "  [yellow](not supported by its sources)[/yellow]"
+        out.print(f"  {plain(statement['text'])} [cyan]{marks}[/cyan]{doubt}")
+    cited = {source for statement in answer["statements"] for source in statement["sources"]}
+    shown = [source for source in answer["sources"] if source["id"] in cited] or answer["sources"][:3]
+    if shown and not answer["answerable"]:
+        out.print("Nearest passages:")
+    for source in shown:
+        out.print(f"  [cyan]\\[{source['id']}][/cyan] {plain(_place(source))}", style="dim")
+    out.print(f"  [dim]{plain(answer['generator']['name'])}, conversation {answer['conversation_id']}[/dim]")
+    _degraded(answer)
+
+
+def _place(item: dict[str, Any]) -> str:
+    path = " › ".join([item["title"], *(item.get("heading_path") or [])])
+    return path + (f", page {item['page']}" if item.get("page") else "")
+
+
+def _short(text: str, width: int = 300) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _degraded(result: dict[str, Any]) -> None:
+    if result.get("degraded"):
+        out.print(f"[yellow]degraded: {plain(', '.join(result['degraded']))}[/yellow]")

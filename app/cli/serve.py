@@ -1,0 +1,134 @@
+"""`footnote serve` and `footnote worker`: the two long-running processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.settings import Settings, load_settings
+from core.errors import ConfigurationError
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")
+    ] = None,
+    examples: Annotated[Path | None, typer.Option(help="Fill an empty knowledge base with this folder.")] = None,
+    quiet: Annotated[bool, typer.Option(help="Log warnings only.")] = False,
+) -> None:
+    """Start the server: API, index and workers, with data in FOOTNOTE_DATA_DIR (default .footnote)."""
+    import uvicorn
+
+    from app.auth import check_bind
+    from app.main import create_app
+    from app.wiring import open_services
+
+    settings = _listening(load_settings(), host, port)
+    check_bind(settings)
+    logging.getLogger().setLevel("WARNING" if quiet else settings.log_level.upper())
+    with DataFolder(settings.data_dir) as folder:
+        listener = _bind(settings)
+        address = _address(listener)
+        folder.announce(address)
+        config = uvicorn.Config(
+            create_app(settings, open_services),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        server = uvicorn.Server(config)
+        asyncio.run(_serve(server, listener, address, examples, quiet))
+
+
+async def _serve(server: object, listener: socket.socket, address: str, examples: Path | None, quiet: bool) -> None:
+    import uvicorn
+
+    assert isinstance(server, uvicorn.Server)
+    greeting = None
+    if not quiet:
+        from app.cli.greeting import greet
+
+        greeting = asyncio.create_task(asyncio.to_thread(greet, address, examples))
+    await server.serve(sockets=[listener])
+    if greeting is not None:
+        greeting.cancel()
+
+
+def worker(
+    name: Annotated[str, typer.Option(help="This worker's name; unique on this data folder.")] = "worker-0",
+) -> None:
+    """Run ingestion jobs; the server starts one of these by itself."""
+    from app.worker import work
+
+    settings = load_settings()
+    logging.getLogger().setLevel(settings.log_level.upper())
+    asyncio.run(work(settings, name=name))
+
+
+class DataFolder:
+    """The data folder, held by one server at a time; `server.json` in it says where that server listens."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._note = path / "server.json"
+
+    def __enter__(self) -> DataFolder:
+        from filelock import FileLock, Timeout
+
+        try:
+            self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = FileLock(self._path / "server.lock")
+            self._lock.acquire(timeout=5)
+        except Timeout:
+            where = json.loads(self._note.read_text()).get("url", "") if self._note.exists() else ""
+            raise ConfigurationError(
+                f"Another server has {self._path} open{f' at {where}' if where else ''}. "
+                "Stop it, or give this one another FOOTNOTE_DATA_DIR."
+            ) from None
+        except OSError as error:
+            raise ConfigurationError(f"{self._path} cannot be used as the data folder: {error.strerror}.") from None
+        return self
+
+    def announce(self, address: str) -> None:
+        """Writes down where the server listens, for the commands."""
+        beside = self._note.with_suffix(".new")
+        beside.write_text(json.dumps({"url": address, "pid": os.getpid()}))
+        beside.replace(self._note)
+
+    def __exit__(self, *_: object) -> None:
+        self._note.unlink(missing_ok=True)
+        self._lock.release()
+
+
+def _listening(settings: Settings, host: str | None, port: int | None) -> Settings:
+    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    return settings.model_copy(update={"http": settings.http.model_copy(update=given)})
+
+
+def _bind(settings: Settings) -> socket.socket:
+    host, port = settings.http.host, settings.http.port
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+    except (OSError, OverflowError) as error:
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}. Choose another with --port, or PORT= for make run."
+        ) from None
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{host}:{port}"
