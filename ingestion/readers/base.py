@@ -40,10 +40,14 @@ class Meta:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """Page `page` (from 1) of `total` is about to be read. If the child dies now, this is the page that killed it."""
+    """Page `page` (from 1) of `total` is about to be read. If the child dies now, this is the page that killed it.
+
+    `done` says that every block of the first `done` pages was yielded: a fresh child begins after them.
+    """
 
     page: int
     total: int
+    done: int = 0
 
 
 Item = Block | Notice | Meta | Progress
