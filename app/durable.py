@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Literal
 
 QUEUE = "footnote"
 _POLL = 0.2
@@ -88,12 +88,14 @@ class DurableJobs:
         with SetWorkflowID(workflow_id):
             DBOS.enqueue_workflow(QUEUE, self._workflow, job_id, list(stages))
 
-    async def is_over(self, job_id: str, attempt: int) -> bool:
-        """Whether DBOS will not run this attempt again; a job still called running then lost its worker too often."""
+    async def state(self, job_id: str, attempt: int) -> Literal["unknown", "active", "over"]:
+        """What became of an attempt: never submitted here, still to be run, or not to be run again."""
         from dbos import DBOS
 
         status = await asyncio.to_thread(DBOS.get_workflow_status, _workflow_id(job_id, attempt))
-        return status is not None and status.status not in {"PENDING", "ENQUEUED", "DELAYED"}
+        if status is None:
+            return "unknown"
+        return "active" if status.status in {"PENDING", "ENQUEUED", "DELAYED"} else "over"
 
     async def close(self) -> None:
         """Stops taking jobs; what is in hand is taken up again by the next process."""

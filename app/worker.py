@@ -48,14 +48,14 @@ async def work(settings: Settings, *, name: str = "worker-0") -> None:
 
 
 async def _dispatch(shop: Workshop, durable: DurableJobs, stop: asyncio.Event) -> None:
-    reconciled = time.monotonic()
+    reconciled = -_RECONCILE_EVERY
     while not stop.is_set():
         try:
             for job in await shop.store.jobs.queued():
                 await durable.submit(job.id, job.attempts + 1, STAGES[job.kind])
             if time.monotonic() - reconciled > _RECONCILE_EVERY:
                 reconciled = time.monotonic()
-                await _fail_the_lost(shop, durable)
+                await _settle_the_lost(shop, durable)
         except FootnoteError as error:
             log.warning("cannot look for jobs: %s", error.message)
         try:
@@ -64,12 +64,13 @@ async def _dispatch(shop: Workshop, durable: DurableJobs, stop: asyncio.Event) -
             continue
 
 
-async def _fail_the_lost(shop: Workshop, durable: DurableJobs) -> None:
-    """Says so of jobs whose worker died on them again and again, which would otherwise be called running for ever."""
+async def _settle_the_lost(shop: Workshop, durable: DurableJobs) -> None:
+    """Jobs called running that nobody runs: those of a restored backup are run again, those that killed their worker
+    each time are failed."""
     for job in await shop.store.jobs.running():
-        if await durable.is_over(job.id, job.attempts):
-            current = await shop.store.jobs.get(job.id)
-            if current.status == "running":
-                await shop.store.jobs.fail(
-                    job.id, "worker_lost", "The worker died repeatedly while it had this document in hand."
-                )
+        state = await durable.state(job.id, job.attempts)
+        if state == "unknown":
+            await durable.submit(job.id, job.attempts, STAGES[job.kind])
+        elif state == "over" and (await shop.store.jobs.get(job.id)).status == "running":
+            reason = "The worker died repeatedly while it had this document in hand."
+            await shop.store.jobs.fail(job.id, "worker_lost", reason)

@@ -1,0 +1,86 @@
+"""Durable jobs survive the death of their process and go on at the stage they were in."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import asyncio, os, sys, time
+from app.durable import DurableJobs
+
+folder, submit = sys.argv[1], sys.argv[2] == "submit"
+
+async def run(job_id, stage):
+    with open(f"{folder}/log", "a") as file:
+        file.write(f"{job_id} {stage}\\n")
+    if stage == "slow" and not os.path.exists(f"{folder}/go"):
+        await asyncio.sleep(60)
+    return stage != "refuse"
+
+async def main():
+    jobs = DurableJobs(database_url=f"sqlite:///{folder}/jobs.sqlite", executor="worker-0", concurrency=2, run=run)
+    await jobs.open()
+    if submit:
+        for _ in range(2):
+            await jobs.submit("a", 1, ["quick", "slow", "last"])
+        await jobs.submit("b", 1, ["quick", "refuse", "never"])
+    while not os.path.exists(f"{folder}/stop"):
+        await asyncio.sleep(0.05)
+    print(await jobs.state("a", 1), await jobs.state("nobody", 1), flush=True)
+    await jobs.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def process(tmp_path: Path):
+    running = []
+
+    def start(mode: str) -> subprocess.Popen[str]:
+        child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path), mode], stdout=subprocess.PIPE, text=True)
+        running.append(child)
+        return child
+
+    yield start
+    for child in running:
+        child.kill()
+        child.wait()
+
+
+def lines(folder: Path) -> list[str]:
+    log = folder / "log"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def wait_for(folder: Path, line: str, times: int = 1) -> None:
+    for _ in range(600):
+        if lines(folder).count(line) >= times:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{line!r} did not appear {times} times in {lines(folder)}")
+
+
+def test_a_killed_job_goes_on_at_its_stage(tmp_path: Path, process) -> None:
+    first = process("submit")
+    wait_for(tmp_path, "a slow")
+    wait_for(tmp_path, "b refuse")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+
+    (tmp_path / "go").touch()
+    second = process("resume")
+    wait_for(tmp_path, "a last")
+    (tmp_path / "stop").touch()
+
+    assert second.communicate(timeout=60)[0].split() == ["over", "unknown"]
+    log = lines(tmp_path)
+    assert log.count("a quick") == 1, "a finished stage is not done again, nor is a job submitted twice"
+    assert log.count("a slow") == 2, "the stage it was killed in is"
+    assert "b never" not in log, "a stage that says no ends the job"
