@@ -1,0 +1,159 @@
+"""Chunks as they are shown, and the store's word on which of the index's hits may be shown at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Row, bindparam, delete, exists, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store import codec, cursors
+from app.store.access import readable
+from app.store.database import Database
+from app.store.records import Page
+from app.store.tables import chunks, document_groups, documents, generations, renditions, versions
+from core.errors import Conflict, NotFound
+from core.types import Chunk, Principal, StoredChunk
+
+_LISTING = "chunks"
+_BATCH = 500
+
+_SHOWN = select(
+    chunks.c.id, chunks.c.body, chunks.c.document_id, chunks.c.version_id, documents.c.collection, documents.c.title
+).join_from(
+    chunks, documents, (documents.c.id == chunks.c.document_id) & (documents.c.live_version_id == chunks.c.version_id)
+)
+
+# Built once: composing a statement costs more than running it.
+_CONFIRM_ALL = _SHOWN.where(chunks.c.id.in_(bindparam("ids", expanding=True)), documents.c.deleted_at.is_(None))
+_CONFIRM = _CONFIRM_ALL.where(
+    exists().where(
+        document_groups.c.document_id == documents.c.id,
+        document_groups.c.name.in_(bindparam("groups", expanding=True)),
+    )
+)
+
+
+class Chunks:
+    """The chunks of every version, by generation of the index. Implements `retrieval.ports.ChunkStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, version_id: str, generation: int, parts: Sequence[Chunk]) -> list[str]:
+        """Stores all chunks of a version for a generation, in place of any before; returns their ids in order.
+
+        They are shown only once the version is live. Raises `NotFound` when the version or its document is gone,
+        `Conflict` when the generation is.
+        """
+        ids = [codec.chunk_id(generation, version_id, part.ordinal) for part in parts]
+        bodies = [codec.dump_chunk(part) for part in parts]
+        async with self._database.write() as connection:
+            document_id = await _writable(connection, version_id, generation)
+            await connection.execute(
+                delete(chunks).where(chunks.c.version_id == version_id, chunks.c.generation == generation)
+            )
+            values = [
+                {
+                    "id": chunk_id,
+                    "document_id": document_id,
+                    "version_id": version_id,
+                    "generation": generation,
+                    "ordinal": part.ordinal,
+                    "body": body,
+                }
+                for chunk_id, part, body in zip(ids, parts, bodies, strict=True)
+            ]
+            for start in range(0, len(values), _BATCH):
+                await connection.execute(insert(chunks), values[start : start + _BATCH])
+            place = {"version_id": version_id, "generation": generation}
+            await connection.execute(delete(renditions).filter_by(**place))
+            await connection.execute(insert(renditions).values(**place, chunks=len(values), created_at=codec.now()))
+        return ids
+
+    async def confirm(self, chunk_ids: Sequence[str], principal: Principal) -> list[StoredChunk]:
+        """Of these chunks those whose version is live and which the principal may read, in the order asked; one query.
+
+        An id names its generation, so no generation has to be asked for: what an index of either generation finds
+        during a switch is confirmed as long as its version is live.
+        """
+        if not chunk_ids or not (principal.admin or principal.groups):
+            return []
+        wanted = list(dict.fromkeys(chunk_ids))
+        async with self._database.read() as connection:
+            if principal.admin:
+                result = await connection.execute(_CONFIRM_ALL, {"ids": wanted})
+            else:
+                result = await connection.execute(_CONFIRM, {"ids": wanted, "groups": sorted(principal.groups)})
+            found = {row[0]: row for row in result.all()}
+        return [_stored(found[chunk_id]) for chunk_id in wanted if chunk_id in found]
+
+    async def get(self, chunk_id: str, principal: Principal) -> StoredChunk:
+        """A chunk of a live version. Raises `NotFound`."""
+        found = await self.confirm([chunk_id], principal)
+        if not found:
+            raise NotFound("There is no such passage, or its document has changed since.")
+        return found[0]
+
+    async def page(
+        self, document_id: str, principal: Principal, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[StoredChunk]:
+        """The chunks of a document's live version in reading order. Raises `NotFound`, `InvalidCursor`."""
+        after = -1 if cursor is None else cursors.decode(_LISTING, cursor)[0]
+        active = select(generations.c.id).where(generations.c.status == "active").scalar_subquery()
+        statement = (
+            _SHOWN.where(
+                documents.c.id == document_id,
+                readable(principal),
+                chunks.c.generation == active,
+                chunks.c.ordinal > after,
+            )
+            .order_by(chunks.c.ordinal)
+            .limit(cursors.checked_limit(limit) + 1)
+        )
+        async with self._database.snapshot() as connection:
+            known = select(documents.c.id).where(documents.c.id == document_id, readable(principal))
+            if (await connection.execute(known)).first() is None:
+                raise NotFound("There is no such document.")
+            found = [_stored(row) for row in (await connection.execute(statement)).all()]
+        return cursors.page(found, limit, lambda c: cursors.encode(_LISTING, c.chunk.ordinal))
+
+    async def count(self, generation: int) -> int:
+        """How many chunks of live versions a generation holds."""
+        statement = (
+            select(func.coalesce(func.sum(renditions.c.chunks), 0))
+            .join_from(renditions, documents, documents.c.live_version_id == renditions.c.version_id)
+            .where(renditions.c.generation == generation)
+        )
+        async with self._database.read() as connection:
+            return int((await connection.execute(statement)).scalar_one())
+
+
+async def _writable(connection: AsyncConnection, version_id: str, generation: int) -> str:
+    """The document of a version that may still get chunks, which cannot be deleted while this transaction lasts."""
+    statement = (
+        select(documents.c.id)
+        .join_from(versions, documents, documents.c.id == versions.c.document_id)
+        .where(
+            versions.c.id == version_id, versions.c.status.in_(("pending", "live")), documents.c.deleted_at.is_(None)
+        )
+    )
+    document_id: str | None = (await connection.execute(statement.with_for_update(of=documents, read=True))).scalar()
+    if document_id is None:
+        raise NotFound("This version is gone: its document was deleted, or a later version replaced it.")
+    known = select(generations.c.id).where(generations.c.id == generation)
+    if (await connection.execute(known.with_for_update(read=True))).first() is None:
+        raise Conflict(f"Generation {generation} of the index does not exist any more.")
+    return document_id
+
+
+def _stored(row: Row[str, str, str, str, str, str]) -> StoredChunk:
+    chunk_id, body, document_id, version_id, collection, title = row
+    return StoredChunk(
+        id=chunk_id,
+        document_id=document_id,
+        version_id=version_id,
+        collection=collection,
+        title=title,
+        chunk=codec.chunk_adapter().validate_json(body),
+    )

@@ -1,0 +1,108 @@
+"""Collections: named sets of documents."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import and_, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store import codec
+from app.store.database import Database
+from app.store.deleting import delete_document
+from app.store.records import Collection
+from app.store.tables import collections, documents, versions
+from core.errors import Conflict, InvalidInput, NotFound
+from core.types import DEFAULT_COLLECTION, Principal
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+class Collections:
+    """Creates, lists and deletes collections. The one named "default" always exists."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, name: str, description: str = "") -> Collection:
+        """A new, empty collection. Raises `InvalidInput` for a bad name, `Conflict` where it exists."""
+        if not _NAME.fullmatch(name):
+            raise InvalidInput(
+                "A collection's name has 1 to 64 lower-case letters, digits, - and _; it begins with a letter or digit."
+            )
+        made = Collection(name=name, description=description, created_at=codec.now())
+        async with self._database.write() as connection:
+            if await find(connection, name):
+                raise Conflict(f"The collection “{name}” exists already.")
+            await connection.execute(
+                collections.insert().values(name=name, description=description, created_at=made.created_at)
+            )
+        return made
+
+    async def get(self, name: str) -> Collection:
+        """One collection with its counts. Raises `NotFound`."""
+        for collection in await self.list():
+            if collection.name == name:
+                return collection
+        raise unknown(name)
+
+    async def list(self) -> list[Collection]:
+        """All collections by name, with their counts."""
+        statement = (
+            select(
+                collections,
+                func.count(documents.c.id).label("documents"),
+                func.coalesce(func.sum(versions.c.chunks), 0).label("chunks"),
+            )
+            .select_from(
+                collections.outerjoin(
+                    documents, and_(documents.c.collection == collections.c.name, documents.c.deleted_at.is_(None))
+                ).outerjoin(versions, versions.c.id == documents.c.live_version_id)
+            )
+            .group_by(collections.c.name, collections.c.description, collections.c.created_at)
+            .order_by(collections.c.name)
+        )
+        async with self._database.read() as connection:
+            found = (await connection.execute(statement)).all()
+        return [
+            Collection(
+                name=row.name,
+                description=row.description,
+                created_at=row.created_at,
+                documents=row.documents,
+                chunks=int(row.chunks),
+            )
+            for row in found
+        ]
+
+    async def delete(self, name: str, principal: Principal, *, force: bool = False) -> tuple[str, ...]:
+        """Deletes a collection, with `force` its documents too; returns the jobs that sweep those.
+
+        Raises `NotFound`, and `Conflict` for the default collection or one that holds documents without `force`.
+        """
+        if name == DEFAULT_COLLECTION:
+            raise Conflict("The default collection cannot be deleted; delete its documents instead.")
+        async with self._database.write() as connection:
+            if not await find(connection, name, lock=True):
+                raise unknown(name)
+            alive = select(documents.c.id).where(documents.c.collection == name, documents.c.deleted_at.is_(None))
+            ids = (await connection.execute(alive)).scalars().all()
+            if ids and not force:
+                raise Conflict(f"The collection “{name}” holds {len(ids)} documents; delete them first, or use force.")
+            jobs = [await delete_document(connection, document_id, principal.id) for document_id in ids]
+            # Deleted documents stay until they are swept; they need a collection to stand in.
+            await connection.execute(
+                documents.update().where(documents.c.collection == name).values(collection=DEFAULT_COLLECTION)
+            )
+            await connection.execute(delete(collections).where(collections.c.name == name))
+        return tuple(jobs)
+
+
+async def find(connection: AsyncConnection, name: str, *, lock: bool = False) -> bool:
+    """Whether the collection exists. `lock` makes its other writers wait until this transaction is over."""
+    statement = select(collections.c.name).where(collections.c.name == name)
+    return (await connection.execute(statement.with_for_update() if lock else statement)).first() is not None
+
+
+def unknown(name: str) -> NotFound:
+    return NotFound(f"There is no collection “{name}”; create it first.")

@@ -1,0 +1,165 @@
+"""The one place that talks to a database driver: connections, transactions, and its errors put into our words.
+
+SQLite runs in WAL mode with `synchronous=FULL`: a commit is on disk before it is acknowledged, so neither kill -9 nor a
+power cut takes it back. Server and worker write the same file, so every writing transaction begins with BEGIN IMMEDIATE
+(no upgrade from reading to writing in the middle, which SQLite refuses instead of waiting). The same code runs on
+PostgreSQL, where rows that two writers may meet on are locked with SELECT … FOR UPDATE (left out for SQLite).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from core.errors import ConfigurationError, Conflict, FootnoteError, StoreUnavailable
+
+BUSY_SECONDS = 15.0
+_BEGIN = "footnote_begin"
+
+
+class Database:
+    """An engine with three ways in: `read` for one statement, `snapshot` for several that must agree, `write`.
+
+    Belongs to the event loop it was first used in.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.dialect = self.url.get_backend_name()
+        if self.dialect not in ("sqlite", "postgresql"):
+            raise ConfigurationError(f"The database must be sqlite or postgresql, not {self.dialect}.")
+        self._engine = _sqlite(url) if self.dialect == "sqlite" else create_async_engine(url, pool_pre_ping=True)
+        self._single = self._engine.execution_options(**{_BEGIN: None})
+        self._snapshot = self._engine.execution_options(**_snapshot_options(self.dialect))
+        # SQLite lets one connection write at a time; queueing here is fairer than its busy wait.
+        self._turn = asyncio.Lock() if self.dialect == "sqlite" else None
+
+    @property
+    def path(self) -> Path | None:
+        """The database file, or None where there is no such file."""
+        return Path(self.url.database) if self.dialect == "sqlite" and self.url.database else None
+
+    async def prepare(self) -> None:
+        """Puts a SQLite file into WAL mode; two processes may do so at once. Raises `StoreUnavailable`."""
+        if self.dialect != "sqlite":
+            return
+        async with self.read() as connection:
+            await connection.run_sync(_wal)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """For a single SELECT, which is consistent in itself: no transaction is opened for it on SQLite."""
+        try:
+            async with self._single.connect() as connection:
+                yield connection
+        except (SQLAlchemyError, PoolTimeout) as error:
+            raise translated(error) from error
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """For several SELECTs that must see one state of the database."""
+        try:
+            async with self._snapshot.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, PoolTimeout) as error:
+            raise translated(error) from error
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One writing transaction: durable when the block is left, undone when it raises."""
+        try:
+            if self._turn is None:
+                async with self._engine.begin() as connection:
+                    yield connection
+            else:
+                async with self._turn, self._engine.begin() as connection:
+                    yield connection
+        except (SQLAlchemyError, PoolTimeout) as error:
+            raise translated(error) from error
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _snapshot_options(dialect: str) -> dict[str, Any]:
+    return {_BEGIN: "BEGIN"} if dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+
+
+def _sqlite(url: str) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=8, max_overflow=8, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        for pragma in (
+            "foreign_keys=ON",
+            "synchronous=FULL",
+            "temp_store=MEMORY",
+            "cache_size=-16384",
+            "journal_size_limit=67108864",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        statement = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
+        if statement is not None:
+            connection.exec_driver_sql(statement)
+
+    return engine
+
+
+def _wal(connection: Connection) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            if connection.exec_driver_sql("PRAGMA journal_mode=WAL").scalar() == "wal":
+                return
+            raise StoreUnavailable(
+                "The database file cannot be used by two processes here (no write-ahead log on this file system); "
+                "put the data folder on a local disk."
+            )
+        except DBAPIError as error:
+            # Another process is switching the same file right now; SQLite does not wait by itself in this case.
+            if "locked" not in str(error.orig) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def translated(error: Exception) -> FootnoteError:
+    """A driver's error in our words. What is not known by name is `StoreUnavailable` too, with the driver's reason."""
+    if isinstance(error, PoolTimeout):
+        return StoreUnavailable("The database has too many requests at once; try again in a moment.")
+    if isinstance(error, IntegrityError):
+        return Conflict("Something else changed the same entry at the same moment; read it again and retry.")
+    reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    for words, sentence in _SENTENCES:
+        if words in reason.lower():
+            return StoreUnavailable(sentence)
+    return StoreUnavailable(
+        f"The database does not answer as it should: {reason.splitlines()[0] if reason else 'no reason given'}"
+    )
+
+
+_SENTENCES = (
+    ("locked", "The database is busy with another writer; try again in a moment."),
+    ("disk is full", "The disk is full; free some space where the data folder lies, then try again."),
+    ("disk full", "The database's disk is full; free some space there, then try again."),
+    ("readonly", "The database file cannot be written; give this user the right to write in the data folder."),
+    ("unable to open", "The database file cannot be opened; check that the data folder exists and may be written."),
+    ("disk i/o", "Reading or writing the database file failed; check the disk that the data folder lies on."),
+    ("malformed", "The database file is damaged; restore a backup with `footnote restore`."),
+    ("not a database", "The database file is not a database; restore a backup with `footnote restore`."),
+    ("connection", "The database cannot be reached; check its address and that it is running."),
+)

@@ -1,0 +1,239 @@
+"""Documents and their versions: what was uploaded, which version answers, who may read it."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store import codec, cursors, publishing, rows, uploading
+from app.store.access import readable
+from app.store.database import Database
+from app.store.deleting import delete_document
+from app.store.records import UNFINISHED, Begun, NewUpload, Page, Published, VersionRecord
+from app.store.tables import documents, jobs, renditions, versions
+from core.errors import NotFound
+from core.types import Document, Principal
+
+_LISTING = "documents"
+_LIVE_LISTING = "live"
+
+
+class Documents:
+    """The documents. Methods with a principal act on its behalf; those without are the worker's own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # ---- for a principal -------------------------------------------------------------------------------------------
+
+    async def begin_upload(self, upload: NewUpload) -> Begun:
+        """Records an upload whose blob is stored: document, version and job in one transaction.
+
+        Raises `NotFound` for an unknown collection, `Forbidden` where the external id belongs to a document that the
+        principal may not read, `InvalidInput` for names that cannot be kept.
+        """
+        async with self._database.write() as connection:
+            return await uploading.begin(connection, upload)
+
+    async def get(self, document_id: str, principal: Principal) -> Document:
+        """A document. Raises `NotFound` where it is deleted, unknown, or not this principal's to read."""
+        async with self._database.read() as connection:
+            statement = rows.select_documents().where(documents.c.id == document_id, readable(principal))
+            row = (await connection.execute(statement)).first()
+        if row is None:
+            raise _unknown()
+        return rows.document(row)
+
+    async def list(
+        self,
+        principal: Principal,
+        *,
+        collection: str | None = None,
+        query: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[Document]:
+        """What the principal may read, newest first; `query` is looked for in title, file name and external id.
+
+        Raises `InvalidCursor`.
+        """
+        where = [readable(principal)]
+        if collection is not None:
+            where.append(documents.c.collection == collection)
+        if query:
+            where.append(documents.c.search_text.contains(query.casefold(), autoescape=True))
+        where += cursors.before(_LISTING, cursor, documents.c.created_at, documents.c.id)
+        statement = (
+            rows.select_documents()
+            .where(*where)
+            .order_by(documents.c.created_at.desc(), documents.c.id.desc())
+            .limit(cursors.checked_limit(limit) + 1)
+        )
+        async with self._database.read() as connection:
+            found = [rows.document(row) for row in (await connection.execute(statement)).all()]
+        return cursors.page(found, limit, lambda d: cursors.encode(_LISTING, cursors.micros(d.created_at), d.id))
+
+    async def delete(self, document_id: str, principal: Principal) -> str:
+        """Takes a document out of every read path; returns the job that sweeps the rest. Raises `NotFound`."""
+        async with self._database.write() as connection:
+            statement = select(documents.c.id).where(documents.c.id == document_id, readable(principal))
+            if (await connection.execute(statement.with_for_update())).first() is None:
+                raise _unknown()
+            return await delete_document(connection, document_id, principal.id)
+
+    # ---- for the worker --------------------------------------------------------------------------------------------
+
+    async def find(self, document_id: str) -> Document | None:
+        """A document that is not deleted, whoever may read it."""
+        async with self._database.read() as connection:
+            statement = rows.select_documents().where(documents.c.id == document_id, documents.c.deleted_at.is_(None))
+            row = (await connection.execute(statement)).first()
+        return None if row is None else rows.document(row)
+
+    async def version(self, version_id: str) -> VersionRecord:
+        """A version, of a deleted document too until it was swept. Raises `NotFound`."""
+        found = await self._versions(versions.c.id == version_id)
+        if not found:
+            raise NotFound("This version is gone: its document was deleted, or a later version replaced it.")
+        return found[0]
+
+    async def set_parsed(
+        self,
+        version_id: str,
+        *,
+        title: str,
+        media_type: str,
+        pages: int | None = None,
+        language: str | None = None,
+        warnings: Sequence[str] = (),
+    ) -> None:
+        """What reading the file told: the title that holds, its type, pages, language, and what was left out.
+
+        A document that nothing was published of yet is listed under that title from now on.
+        """
+        async with self._database.write() as connection:
+            statement = (
+                update(versions)
+                .where(versions.c.id == version_id)
+                .values(
+                    title=title,
+                    media_type=media_type,
+                    pages=pages,
+                    language=language,
+                    warnings=codec.dump(builtins.list(warnings)),
+                )
+                .returning(versions.c.document_id, versions.c.filename)
+            )
+            row = (await connection.execute(statement)).first()
+            if row is not None:
+                await _title_of_unpublished(connection, row.document_id, title, row.filename)
+
+    async def publish(self, version_id: str, generation: int) -> Published:
+        """Makes a pending version the one that answers, in one transaction; safe to do again.
+
+        Refuses, by its outcome, what was deleted, cancelled or overtaken by a later upload, and a generation that is
+        no longer active. Raises `Conflict` when the version's chunks were never stored.
+        """
+        async with self._database.write() as connection:
+            return await publishing.publish(connection, version_id, generation)
+
+    async def abandon_version(self, version_id: str) -> bool:
+        """Leaves nothing of a version that will not be published: its chunks go, and it counts as failed.
+
+        False, and nothing changes, when the version is live: then its points must stay in the index too.
+        """
+        async with self._database.write() as connection:
+            statement = rows.select_versions().where(versions.c.id == version_id)
+            row = (await connection.execute(statement.with_for_update(of=documents))).first()
+            if row is not None and row.live_version_id == version_id:
+                return False
+            await publishing.remove_chunks(connection, version_id)
+            await connection.execute(
+                update(versions)
+                .where(versions.c.id == version_id, versions.c.status == "pending")
+                .values(status="failed")
+            )
+            return True
+
+    async def dead_versions(self, document_id: str | None = None) -> builtins.list[VersionRecord]:
+        """Versions, of one document or of all, that will never answer again; their points and files wait to be swept."""
+        where = [publishing.dead()]
+        if document_id is not None:
+            where.append(versions.c.document_id == document_id)
+        return await self._versions(*where)
+
+    async def forget_versions(self, version_ids: Sequence[str]) -> None:
+        """Removes the rows of dead versions that were swept, and of deleted documents that have none left."""
+        gone = select(documents.c.id).where(documents.c.deleted_at.is_not(None))
+        async with self._database.write() as connection:
+            found = select(versions.c.id, versions.c.document_id).join_from(
+                versions, documents, documents.c.id == versions.c.document_id
+            )
+            dead = (await connection.execute(found.where(versions.c.id.in_(version_ids), publishing.dead()))).all()
+            await connection.execute(delete(versions).where(versions.c.id.in_([row.id for row in dead])))
+            await connection.execute(
+                delete(documents).where(
+                    documents.c.id.in_(sorted({row.document_id for row in dead})),
+                    documents.c.id.in_(gone),
+                    ~exists().where(versions.c.document_id == documents.c.id),
+                )
+            )
+
+    async def is_blob_needed(self, sha256: str) -> bool:
+        """Whether any version that answers, or still may, has these bytes."""
+        statement = (
+            select(versions.c.id)
+            .join_from(versions, documents, documents.c.id == versions.c.document_id)
+            .where(versions.c.sha256 == sha256, ~publishing.dead())
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(statement)).first() is not None
+
+    async def live_versions(self, *, cursor: str | None = None, limit: int = 200) -> Page[VersionRecord]:
+        """Every version that answers now, in a fixed order. Raises `InvalidCursor`."""
+        after = () if cursor is None else (versions.c.id > cursors.decode(_LIVE_LISTING, cursor)[1],)
+        found = await self._versions(
+            documents.c.live_version_id == versions.c.id, *after, limit=cursors.checked_limit(limit) + 1
+        )
+        return cursors.page(found, limit, lambda v: cursors.encode(_LIVE_LISTING, 0, v.id))
+
+    async def live_counts(self, generation: int) -> dict[str, int]:
+        """How many chunks each live version has in a generation: what the index's own counts are compared with."""
+        statement = (
+            select(renditions.c.version_id, renditions.c.chunks)
+            .join_from(renditions, documents, documents.c.live_version_id == renditions.c.version_id)
+            .where(renditions.c.generation == generation)
+        )
+        async with self._database.read() as connection:
+            return {row.version_id: row.chunks for row in (await connection.execute(statement)).all()}
+
+    async def stranded(self) -> builtins.list[VersionRecord]:
+        """Pending versions that no job will take up: there are none unless something went wrong."""
+        job = exists().where(jobs.c.version_id == versions.c.id, jobs.c.status.in_(sorted(UNFINISHED)))
+        return await self._versions(versions.c.status == "pending", ~job)
+
+    async def _versions(self, *where: ColumnElement[bool], limit: int | None = None) -> builtins.list[VersionRecord]:
+        statement = rows.select_versions().where(*where).order_by(versions.c.id).limit(limit)
+        async with self._database.read() as connection:
+            return [rows.version(row) for row in (await connection.execute(statement)).all()]
+
+
+async def _title_of_unpublished(connection: AsyncConnection, document_id: str, title: str, filename: str) -> None:
+    statement = select(documents.c.external_id).where(
+        documents.c.id == document_id, documents.c.live_version_id.is_(None), documents.c.deleted_at.is_(None)
+    )
+    external_id: str | None = (await connection.execute(statement)).scalar()
+    if external_id is not None:
+        await connection.execute(
+            update(documents)
+            .where(documents.c.id == document_id)
+            .values(title=title, search_text=uploading.search_text(title, filename, external_id))
+        )
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such document.")

@@ -1,0 +1,283 @@
+"""Jobs: what was promised to be done, how far it got, and why it failed.
+
+A job's row and its version's row change together: a failed or cancelled job's version is not published, a retried one's
+may be again.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store import codec, cursors, rows
+from app.store.access import readable
+from app.store.database import Database
+from app.store.records import UNFINISHED, JobKind, JobRecord, JobStatus, Page, VersionStatus
+from app.store.tables import documents, jobs, versions
+from core.errors import Conflict, NotFound
+from core.types import Principal
+
+_LISTING = "jobs"
+
+
+class Jobs:
+    """The job book. Methods with a principal read on its behalf; those without are the worker's own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(
+        self, kind: JobKind, *, principal_id: str, document_id: str | None = None, version_id: str | None = None
+    ) -> JobRecord:
+        """A queued job."""
+        async with self._database.write() as connection:
+            job_id = await insert_job(
+                connection, kind=kind, principal_id=principal_id, document_id=document_id, version_id=version_id
+            )
+            return await _load(connection, job_id)
+
+    async def get(self, job_id: str) -> JobRecord:
+        """A job, for the worker. Raises `NotFound`."""
+        async with self._database.read() as connection:
+            return await _load(connection, job_id)
+
+    async def get_for(self, job_id: str, principal: Principal) -> JobRecord:
+        """A job for its owner, an administrator, or who may read its document. Raises `NotFound` to all others."""
+        async with self._database.read() as connection:
+            return await _load(connection, job_id, where=_visible(principal))
+
+    async def list(
+        self,
+        principal: Principal,
+        *,
+        status: JobStatus | None = None,
+        document_id: str | None = None,
+        kind: JobKind | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[JobRecord]:
+        """The jobs this principal may see, newest first. Raises `InvalidCursor`."""
+        where = _visible(principal)
+        if status is not None:
+            where.append(jobs.c.status == status)
+        if document_id is not None:
+            where.append(jobs.c.document_id == document_id)
+        if kind is not None:
+            where.append(jobs.c.kind == kind)
+        where += cursors.before(_LISTING, cursor, jobs.c.created_at, jobs.c.id)
+        statement = (
+            select(jobs)
+            .where(*where)
+            .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+            .limit(cursors.checked_limit(limit) + 1)
+        )
+        async with self._database.read() as connection:
+            found = [rows.job(row) for row in (await connection.execute(statement)).all()]
+        return cursors.page(found, limit, lambda j: cursors.encode(_LISTING, cursors.micros(j.created_at), j.id))
+
+    async def queued(self) -> builtins.list[JobRecord]:
+        """Jobs waiting for a worker, oldest first."""
+        return await self._with_status({"queued"})
+
+    async def running(self) -> builtins.list[JobRecord]:
+        """Jobs that a worker has in hand, oldest first."""
+        return await self._with_status({"running"})
+
+    async def unfinished(self) -> builtins.list[JobRecord]:
+        """Queued and running jobs, oldest first: what a start after a crash looks at."""
+        return await self._with_status(UNFINISHED)
+
+    async def _with_status(self, statuses: Collection[JobStatus]) -> builtins.list[JobRecord]:
+        statement = select(jobs).where(jobs.c.status.in_(sorted(statuses))).order_by(jobs.c.created_at, jobs.c.id)
+        async with self._database.read() as connection:
+            return [rows.job(row) for row in (await connection.execute(statement)).all()]
+
+    # ---- a job's life ----------------------------------------------------------------------------------------------
+
+    async def start(self, job_id: str) -> JobRecord:
+        """A worker takes the job in hand: an attempt more. Taking up again what was running is the same attempt.
+
+        Raises `Conflict` for a finished job.
+        """
+        async with self._database.write() as connection:
+            job = await _load(connection, job_id, lock=True)
+            if job.finished:
+                raise Conflict(f"The job is {job.status} already.")
+            if job.status == "running":
+                return job
+            return await _change(connection, job_id, status="running", attempts=job.attempts + 1)
+
+    async def advance(
+        self, job_id: str, *, stage: str | None = None, progress: float | None = None, detail: str | None = None
+    ) -> JobRecord:
+        """Says how far a job is; what is left away stays. Returns it as it now is, with `cancel_requested`.
+
+        A finished job does not change.
+        """
+        values: dict[str, Any] = {}
+        if stage is not None:
+            values["stage"] = stage
+        if progress is not None:
+            values["progress"] = min(max(progress, 0.0), 1.0)
+        if detail is not None:
+            values["detail"] = detail
+        async with self._database.write() as connection:
+            job = await _load(connection, job_id, lock=True)
+            return job if job.finished or not values else await _change(connection, job_id, **values)
+
+    async def succeed(self, job_id: str, *, stage: str = "done", detail: str | None = None) -> JobRecord:
+        """The job is done. A job that ended otherwise before stays as it is."""
+        values = {} if detail is None else {"detail": detail}
+        return await self._finish(job_id, "succeeded", None, stage=stage, progress=1.0, **values)
+
+    async def fail(self, job_id: str, code: str, message: str) -> JobRecord:
+        """The job failed, and says why to a person; its version will not be published unless the job is retried."""
+        return await self._finish(job_id, "failed", "failed", error_code=code, error_message=message)
+
+    async def cancelled(self, job_id: str) -> JobRecord:
+        """The worker stopped as it was asked to."""
+        return await self._finish(job_id, "cancelled", "cancelled")
+
+    async def _finish(
+        self, job_id: str, status: JobStatus, version_status: VersionStatus | None, **values: Any
+    ) -> JobRecord:
+        async with self._database.write() as connection:
+            job = await _load(connection, job_id, lock=True)
+            if job.finished:
+                return job
+            if version_status is not None and job.version_id is not None and job.kind == "ingest":
+                await _settle_version(connection, job.version_id, ("pending", "failed"), version_status)
+            return await _change(connection, job_id, status=status, **values)
+
+    async def request_cancel(self, job_id: str, principal: Principal) -> JobRecord:
+        """Asks a job to stop: a queued one is cancelled at once, a running one at its next batch.
+
+        Raises `Conflict` for a finished job, `NotFound`.
+        """
+        async with self._database.write() as connection:
+            job = await _load(connection, job_id, lock=True, where=_visible(principal))
+            if job.finished:
+                raise Conflict(f"The job is {job.status} already; there is nothing to cancel.")
+            if job.kind == "delete":
+                raise Conflict("A deletion cannot be cancelled: the document is gone already, the job only tidies up.")
+            return await _cancel(connection, job)
+
+    async def retry(self, job_id: str, principal: Principal) -> JobRecord:
+        """Queues a failed or cancelled job again, its attempts kept. Raises `Conflict` for others, `NotFound`."""
+        async with self._database.write() as connection:
+            job = await _load(connection, job_id, lock=True, where=_visible(principal))
+            if job.status not in ("failed", "cancelled"):
+                raise Conflict(f"Only failed and cancelled jobs can be retried; this one is {job.status}.")
+            if job.kind != "delete" and job.document_id is not None:
+                await _still_there(connection, job)
+            if job.version_id is not None and job.kind == "ingest":
+                await _settle_version(connection, job.version_id, ("failed", "cancelled"), "pending")
+            return await _change(
+                connection,
+                job_id,
+                status="queued",
+                progress=0.0,
+                cancel_requested=False,
+                error_code=None,
+                error_message=None,
+            )
+
+
+async def insert_job(
+    connection: AsyncConnection,
+    *,
+    kind: JobKind,
+    principal_id: str,
+    document_id: str | None = None,
+    version_id: str | None = None,
+    status: JobStatus = "queued",
+    stage: str = "queued",
+) -> str:
+    job_id, at = codec.new_id(), codec.now()
+    await connection.execute(
+        jobs.insert().values(
+            id=job_id,
+            kind=kind,
+            status=status,
+            stage=stage,
+            progress=1.0 if status == "succeeded" else 0.0,
+            attempts=0,
+            detail="",
+            document_id=document_id,
+            version_id=version_id,
+            principal_id=principal_id,
+            cancel_requested=False,
+            revision=1,
+            created_at=at,
+            updated_at=at,
+        )
+    )
+    return job_id
+
+
+async def cancel_all(connection: AsyncConnection, document_id: str) -> None:
+    """Asks every unfinished job of a document to stop."""
+    statement = select(jobs).where(jobs.c.document_id == document_id, jobs.c.status.in_(sorted(UNFINISHED)))
+    for row in (await connection.execute(statement.with_for_update())).all():
+        await _cancel(connection, rows.job(row))
+
+
+async def _cancel(connection: AsyncConnection, job: JobRecord) -> JobRecord:
+    if job.status == "running":
+        return await _change(connection, job.id, cancel_requested=True)
+    if job.version_id is not None and job.kind == "ingest":
+        await _settle_version(connection, job.version_id, ("pending",), "cancelled")
+    return await _change(connection, job.id, status="cancelled", cancel_requested=True)
+
+
+async def _settle_version(
+    connection: AsyncConnection, version_id: str, before: tuple[VersionStatus, ...], after: VersionStatus
+) -> None:
+    await connection.execute(
+        update(versions).where(versions.c.id == version_id, versions.c.status.in_(before)).values(status=after)
+    )
+
+
+async def _still_there(connection: AsyncConnection, job: JobRecord) -> None:
+    statement = select(documents.c.id).where(documents.c.id == job.document_id, documents.c.deleted_at.is_(None))
+    if (await connection.execute(statement)).first() is None:
+        raise Conflict("The document was deleted; upload it again instead.")
+    if job.version_id is not None:
+        version = select(versions.c.id).where(versions.c.id == job.version_id)
+        if (await connection.execute(version)).first() is None:
+            raise Conflict("A later version of this document is live already; there is nothing to retry.")
+
+
+async def _change(connection: AsyncConnection, job_id: str, **values: Any) -> JobRecord:
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == job_id)
+        .values(revision=jobs.c.revision + 1, updated_at=codec.now(), **values)
+        .returning(*jobs.c)
+    )
+    return rows.job((await connection.execute(statement)).one())
+
+
+async def _load(
+    connection: AsyncConnection, job_id: str, *, lock: bool = False, where: Sequence[ColumnElement[bool]] = ()
+) -> JobRecord:
+    statement = select(jobs).where(jobs.c.id == job_id, *where)
+    row = (await connection.execute(statement.with_for_update() if lock else statement)).first()
+    if row is None:
+        raise _unknown()
+    return rows.job(row)
+
+
+def _visible(principal: Principal) -> list[ColumnElement[bool]]:
+    if principal.admin:
+        return []
+    document = select(documents.c.id).where(documents.c.id == jobs.c.document_id, readable(principal)).exists()
+    return [or_(jobs.c.principal_id == principal.id, and_(jobs.c.document_id.is_not(None), document))]
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such job.")

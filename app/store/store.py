@@ -1,0 +1,87 @@
+"""The store: every noun's book over one database, opened at the newest schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from app.store import stats
+from app.store.answers import Answers
+from app.store.backup import backup_sqlite
+from app.store.chunks import Chunks
+from app.store.collections import Collections
+from app.store.conversations import Conversations
+from app.store.database import Database
+from app.store.documents import Documents
+from app.store.feedback import Feedbacks
+from app.store.generations import Generations
+from app.store.idempotency import Idempotency
+from app.store.jobs import Jobs
+from app.store.records import Stats
+from app.store.schema import upgrade
+from core.errors import ConfigurationError
+
+
+class Store:
+    """The database of record. Belongs to the event loop that opened it; must be closed, or used as a context.
+
+    Every method raises `StoreUnavailable` when the database does not answer, with what to do about it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.collections = Collections(database)
+        self.documents = Documents(database)
+        self.chunks = Chunks(database)
+        self.jobs = Jobs(database)
+        self.conversations = Conversations(database)
+        self.answers = Answers(database)
+        self.feedback = Feedbacks(database)
+        self.generations = Generations(database)
+        self.idempotency = Idempotency(database)
+
+    @classmethod
+    async def open(cls, url: str) -> Store:
+        """Connects and migrates to the newest schema. `url` as SQLAlchemy's: `sqlite+aiosqlite:///PATH`, or PostgreSQL.
+
+        Raises `StoreUnavailable`, and `ConfigurationError` for a database that a newer Footnote wrote.
+        """
+        database = Database(url)
+        try:
+            await database.prepare()
+            await upgrade(database)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database)
+
+    async def close(self) -> None:
+        """Lets go of every connection."""
+        await self._database.close()
+
+    async def __aenter__(self) -> Store:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def stats(self) -> Stats:
+        """Figures for the metrics."""
+        return await stats.collect(self._database)
+
+    async def ping(self) -> None:
+        """Returns when the database answers."""
+        async with self._database.read() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+
+    async def backup_to(self, path: Path) -> None:
+        """Writes a consistent copy of the database to a new file while others go on reading and writing.
+
+        Raises `ConfigurationError` on PostgreSQL, which has its own tools, and `StoreUnavailable`.
+        """
+        source = self._database.path
+        if source is None:
+            raise ConfigurationError("Only the embedded database is backed up from here; use pg_dump for PostgreSQL.")
+        await backup_sqlite(source, path)
