@@ -21,6 +21,27 @@ _META: Final = re.compile(
     rb"""<meta[^<>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})|<\?xml[^<>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9_:.-]{2,40})""",
     re.IGNORECASE,
 )
+_WESTERN: Final = frozenset("äöüßÄÖÜéèêëÉÈÊËàâáãåæÀÂÁÃÅÆçÇíìîïÍÌÎÏñÑóòôõøœÓÒÔÕØŒúùûÚÙÛÿªºµ")
+_SIGN_IN_WORD: Final = re.compile(r"[^\W\d_][¡-©«-´¶-¹»-¿×÷€‚„…†‡ˆ‰‹˜™›][^\W\d_]")
+_TWO_BYTES: Final = (
+    "big5",
+    "big5hkscs",
+    "cp932",
+    "cp949",
+    "cp950",
+    "euc_jis_2004",
+    "euc_jisx0213",
+    "euc_jp",
+    "euc_kr",
+    "gb18030",
+    "gb2312",
+    "gbk",
+    "hz",
+    "johab",
+    "shift_jis",
+    "shift_jis_2004",
+    "shift_jisx0213",
+)
 _WINDOWS: Final = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "ascii": "cp1252", "us-ascii": "cp1252"}
 """As browsers read them (WHATWG Encoding Standard, section 4.2): these names nearly always mean windows-1252."""
 
@@ -34,18 +55,18 @@ def html_charset(head: bytes) -> str | None:
 def find_encoding(head: bytes, declared: str | None = None, *, whole: bool = True) -> str:
     """The name of a codec for text that begins with `head`; decode with `errors="replace"`.
 
-    In order: byte order mark, UTF-16 by its zero bytes, the declared charset if the bytes are valid in it, UTF-8 if they are, a
-    guess by charset-normalizer, windows-1252. `whole=False` says that more bytes follow and the last character may be cut.
+    In order: byte order mark, UTF-16 by its zero bytes, the declared charset if the bytes are valid in it, UTF-8 if
+    they are, a guess by charset-normalizer, windows-1252. `whole=False` says that more bytes follow and the last
+    character may be cut.
     """
     for mark, name in _BOMS:
         if head.startswith(mark):
             return name
     if wide := _wide(head):
         return wide
-    candidates = [_known(declared)] if declared else []
-    for name in (*candidates, "utf-8"):
-        if name and _valid(head, name, whole):
-            return name
+    for candidate in (_known(declared) if declared else None, "utf-8"):
+        if candidate and _valid(head, candidate, whole):
+            return candidate
     return _guess(head)
 
 
@@ -92,12 +113,26 @@ def _guess(head: bytes) -> str:
     from charset_normalizer import from_bytes
 
     sample = _telling(head)
-    best = from_bytes(sample, steps=5, chunk_size=1024).best()
-    name = _known(best.encoding) if best else None
-    # a few accented letters in Latin text fit a dozen code pages; of those the Western one is by far the most common
-    if name is None or sum(byte > 127 for byte in sample) * 20 < len(sample):
-        return "cp1252" if _valid(head, "cp1252", True) or name is None else name
-    return name
+    if _reads_western(sample):
+        return "cp1252"
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    single = sum(len(run) == 1 for run in runs) * 3 > len(runs)  # in two-byte code pages they come in pairs
+    best = from_bytes(sample, steps=5, chunk_size=1024, cp_exclusion=list(_TWO_BYTES) if single else None).best()
+    return (_known(best.encoding) if best else None) or "cp1252"
+
+
+def _reads_western(sample: bytes) -> bool:
+    """Whether the bytes read as a Western European language in windows-1252, the commonest of a dozen code pages.
+
+    In other languages' code pages its signs come to stand inside words (Polish, Russian, Chinese), or letters of other
+    languages appear. Hungarian is told by its õ and û (ő and ű there) where no French or Portuguese letter stands.
+    """
+    text = sample.decode("cp1252", errors="replace")
+    foreign = {character for character in text if character > "\x7f"}
+    if "\ufffd" in foreign or not {c for c in foreign if c.isalpha()} <= _WESTERN or _SIGN_IN_WORD.search(text):
+        return False
+    high = sum(character > "\x7f" for character in text)
+    return high * 2 < len(text) and (not foreign & set("õÕû") or bool(foreign & set("àèçêãñòìî")))
 
 
 def _telling(head: bytes) -> bytes:

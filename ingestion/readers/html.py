@@ -146,7 +146,7 @@ class _Walk:
         return not self._main and (el.get("role") or "").lower() in _FURNITURE_ROLES
 
     def _whole(self, el: Element) -> Iterator[Block] | None:
-        """The blocks of an element that is read in one go: a heading, a data table, preformatted text. None for others."""
+        """The blocks of what is read in one go (heading, data table, preformatted text), None for other elements."""
         level = _HEADINGS.get(el.tag)
         if level is None and (el.get("role") or "") == "heading":
             level = _HEADINGS.get("h" + (el.get("aria-level") or "2"))

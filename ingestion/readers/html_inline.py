@@ -10,86 +10,23 @@ import lxml.etree
 from ingestion.readers.html_tree import Element
 from ingestion.readers.words import one_line, squeeze
 
-INLINE: Final = frozenset(
-    [
-        "a",
-        "abbr",
-        "acronym",
-        "b",
-        "bdi",
-        "bdo",
-        "big",
-        "cite",
-        "code",
-        "data",
-        "del",
-        "dfn",
-        "em",
-        "font",
-        "i",
-        "img",
-        "input",
-        "ins",
-        "kbd",
-        "label",
-        "mark",
-        "nobr",
-        "output",
-        "q",
-        "rb",
-        "ruby",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "sup",
-        "time",
-        "tt",
-        "u",
-        "var",
-        "wbr",
-        "br",
-    ]
+
+def _tags(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+INLINE: Final = _tags(
+    """
+    a abbr acronym b bdi bdo big br cite code data del dfn em font i img input ins kbd label mark nobr output
+    q rb ruby s samp small span strike strong sub sup time tt u var wbr
+    """
 )
-SKIPPED: Final = frozenset(
-    [
-        "script",
-        "style",
-        "template",
-        "noscript",
-        "head",
-        "iframe",
-        "object",
-        "embed",
-        "applet",
-        "audio",
-        "video",
-        "canvas",
-        "svg",
-        "map",
-        "select",
-        "option",
-        "datalist",
-        "button",
-        "textarea",
-        "input",
-        "rp",
-        "rt",
-        "rtc",
-        "noframes",
-        "meta",
-        "link",
-        "base",
-        "param",
-        "source",
-        "track",
-        "frameset",
-        "annotation",
-        "annotation-xml",
-    ]
+SKIPPED: Final = _tags(
+    """
+    annotation annotation-xml applet audio base button canvas datalist embed frameset head iframe input link
+    map meta noframes noscript object option param rp rt rtc script select source style svg template textarea
+    track video
+    """
 )
 _HIDDEN_STYLE: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _POWER: Final = re.compile(r"[-−–+]?\d{1,3}")

@@ -1,4 +1,4 @@
-"""HTML source to an lxml tree, whatever state it is in. Nothing is fetched and no entity is ever resolved from a DTD."""
+"""HTML source to an lxml tree, whatever state it is in. Nothing is fetched and no entity is resolved from a DTD."""
 
 from __future__ import annotations
 

@@ -48,6 +48,11 @@ def verbatim(text: str) -> str:
     return "\n".join(lines)
 
 
+def width(line: str) -> int:
+    """How many columns a line takes on a screen: Chinese and Japanese characters take two."""
+    return len(line) if line.isascii() else len(line) + len(_CJK.findall(line))
+
+
 def join_wrapped(lines: list[str]) -> str:
     """Hard-wrapped lines as one line: a space between words, none in Chinese and Japanese or after a hyphen."""
     joined = ""
