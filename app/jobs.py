@@ -13,8 +13,9 @@ import time
 from collections.abc import Awaitable, Callable
 
 from app.build import Build, Report, Workshop
+from app.repair import remove_bytes
 from app.store.records import JobRecord, VersionRecord
-from core.errors import FootnoteError, Unavailable
+from core.errors import Conflict, FootnoteError, Unavailable
 
 log = logging.getLogger("footnote.jobs")
 
@@ -96,7 +97,8 @@ class Jobs:
         job = await self._shop.store.jobs.get(job_id)
         if job.kind != "ingest" or job.version_id is None:
             return
-        await self._shop.store.documents.abandon_version(job.version_id)
+        if not await self._shop.store.documents.abandon_version(job.version_id):
+            return  # it is live: only the sweep of its predecessors went wrong
         try:
             await self._shop.index.delete_versions([job.version_id])
         except Unavailable:
@@ -118,7 +120,11 @@ class Jobs:
 
     async def _publish(self, job: JobRecord) -> None:
         assert job.version_id is not None
-        await self._shop.store.documents.publish(job.version_id, self._shop.generation)
+        published = await self._shop.store.documents.publish(job.version_id, self._shop.generation)
+        if published.outcome in {"deleted", "cancelled"}:
+            raise JobCancelled
+        if published.outcome == "stale":
+            raise Conflict("The index was rebuilt with other settings. Restart the server, then retry this job.")
 
     async def _sweep(self, job: JobRecord) -> None:
         """Removes what no longer answers: points first, then files that no version needs any more."""
@@ -126,11 +132,9 @@ class Jobs:
         documents = self._shop.store.documents
         dead = await documents.dead_versions(job.document_id)
         await self._shop.index.delete_versions([version.id for version in dead])
-        await documents.forget_versions([version.id for version in dead])
         for sha256 in {version.sha256 for version in dead}:
-            if not await documents.is_blob_needed(sha256):
-                await asyncio.to_thread(self._shop.artefacts.forget, sha256)
-                await asyncio.to_thread(self._shop.blobs.delete, sha256)
+            await remove_bytes(self._shop, sha256)
+        await documents.forget_versions([version.id for version in dead])
 
     async def _update(self, job: JobRecord) -> None:
         assert job.document_id is not None

@@ -21,7 +21,13 @@ from retrieval.settings import RetrievalSettings
 from serving.settings import ServingSettings
 
 PREFIX = "FOOTNOTE_"
-OUTSIDE = {"FOOTNOTE_URL", "FOOTNOTE_KEY", "FOOTNOTE_DATA_SETS", "FOOTNOTE_TEST_QDRANT_URL", "FOOTNOTE_TEST_POSTGRES_URL"}
+OUTSIDE = {
+    "FOOTNOTE_URL",
+    "FOOTNOTE_KEY",
+    "FOOTNOTE_DATA_SETS",
+    "FOOTNOTE_TEST_QDRANT_URL",
+    "FOOTNOTE_TEST_POSTGRES_URL",
+}
 """Names with the prefix that are not settings of the server: the CLI's address and key, and the tests' own."""
 
 
@@ -35,7 +41,9 @@ class ApiKey(Room):
     """One caller: a secret and what it stands for."""
 
     key: SecretStr = Field(min_length=16, description="The bearer token; at least 16 characters.")
-    id: str = Field(min_length=1, max_length=128, description="The principal's name, as it appears in feedback and jobs.")
+    id: str = Field(
+        min_length=1, max_length=128, description="The principal's name, as it appears in feedback and jobs."
+    )
     groups: tuple[str, ...] = Field(default=(), description="Groups whose documents this caller may read.")
     admin: bool = Field(default=False, description="May read every document and see every job.")
 
@@ -76,11 +84,17 @@ class Settings(BaseSettings):
     """Everything that can be configured, one group a room."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     data_dir: Path = Field(default=Path(".footnote"), description="Where everything is kept.")
-    database_url: str | None = Field(default=None, description="SQLAlchemy URL; the default is SQLite in the data folder.")
+    database_url: str | None = Field(
+        default=None, description="SQLAlchemy URL; the default is SQLite in the data folder."
+    )
     log_level: Annotated[str, NoDecode] = Field(default="info", description="debug, info, warning or error.")
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
@@ -104,7 +118,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Settings from the environment, `overrides` on top. Raises `ConfigurationError` naming each wrong name or value."""
+    """Settings from the environment, `overrides` on top. Raises `ConfigurationError` naming what is wrong."""
     environment = os.environ if environment is None else environment
     unknown = [name for name in environment if name.startswith(PREFIX) and not _known(name)]
     if unknown:

@@ -62,7 +62,7 @@ def problem(response: httpx.Response) -> str:
 
 @contextlib.contextmanager
 def connect(settings: Settings) -> Iterator[Api]:
-    """A client of FOOTNOTE_URL, else of the server on this data folder, else of one started now and stopped at the end."""
+    """A client of FOOTNOTE_URL, else of the server on this data folder, else of one started for this command."""
     address = os.environ.get("FOOTNOTE_URL") or running_server(settings.data_dir)
     with contextlib.ExitStack() as stack:
         if address is None:

@@ -1,4 +1,4 @@
-"""What `make run` shows once the server is ready: examples going in, one question with its cited answer, the address."""
+"""What `make run` shows once the server is ready: examples going in, one question with its answer, the address."""
 
 from __future__ import annotations
 
