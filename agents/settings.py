@@ -15,7 +15,9 @@ class OutputSettings(Room):
     """The bounds of what a generator may write. They stand in the JSON schema, so no answer can run on."""
 
     max_statements: int = Field(default=8, ge=1, le=64, description="Statements in one answer, at most.")
-    max_statement_chars: int = Field(default=1_200, ge=40, le=10_000, description="Characters of one statement, at most.")
+    max_statement_chars: int = Field(
+        default=1_200, ge=40, le=10_000, description="Characters of one statement, at most."
+    )
     max_citations: int = Field(default=4, ge=1, le=32, description="Sources one statement may cite, at most.")
 
 

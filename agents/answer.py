@@ -1,0 +1,172 @@
+"""From a question to a cited answer: condense → retrieve → generate → verify."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from agents.condense import condense, is_pleasantry
+from agents.settings import AgentSettings
+from agents.stopwatch import Stopwatch
+from agents.verify import SimilarityVerifier, Verifier
+from agents.writing import Writer, Writing, status
+from core.errors import InvalidInput
+from core.ports import Embedder, Generator, Searcher
+from core.types import (
+    Answer,
+    AnswerEvent,
+    Filters,
+    Hit,
+    Message,
+    Principal,
+    Retrieval,
+    SearchRequest,
+    SearchResult,
+    Source,
+    Usage,
+)
+
+ANSWERED = "The question was answered from the passages found."
+NO_QUESTION = "The message asks nothing, so no document was consulted."
+NO_PASSAGE = "No passage matched the question."
+NOT_ANSWERED = "The passages found do not answer the question."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerRequest:
+    """A question on behalf of a principal. `history` is the conversation before it, oldest first."""
+
+    id: str
+    question: str
+    principal: Principal
+    history: tuple[Message, ...] = ()
+    collections: tuple[str, ...] = ()
+    filters: Filters = field(default_factory=Filters)
+    adapter: str | None = None
+
+
+class Answerer:
+    """Answers questions in statements that cite what was retrieved for them.
+
+    The sources of an answer are the passages offered to the generator, cited or not, numbered from "1" in the searcher's
+    order. They keep their ids from the `sources` event on.
+    """
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        generator: Generator,
+        embedder: Embedder,
+        settings: AgentSettings,
+        *,
+        verifier: Verifier | None = None,
+    ) -> None:
+        self._searcher = searcher
+        self._generator = generator
+        self._settings = settings
+        self._writer = Writer(generator, verifier or SimilarityVerifier(embedder, settings.verify), settings)
+
+    async def run(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
+        """The answer as it comes about; the last event is `done`. Close the iterator to stop the generator.
+
+        A second `status` event of the stage "generate" takes back every `delta` and `statement` before it: the generator
+        broke its schema and is asked again. Raises `InvalidInput` for an empty or over-long question, `GenerationInvalid`
+        when the second try fails too, `DeadlineExceeded`, and what searcher and generator raise.
+        """
+        watch = Stopwatch()
+        asked = self._checked(request.question)
+        if is_pleasantry(asked):
+            yield self._done(request, self._writing(request, asked, (), watch), NO_QUESTION, used=False)
+            return
+        yield status("condense")
+        with watch.stage("condense"):
+            condensed = await condense(asked, request.history, self._generator, request.adapter, self._settings)
+        yield status("retrieve")
+        with watch.stage("retrieve"):
+            found = await self._retrieve(request, condensed.question)
+        sources = tuple(_source(n, hit) for n, hit in enumerate(found.hits[: self._settings.sources], start=1))
+        yield AnswerEvent(name="sources", data={"sources": sources})
+        writing = self._writing(request, condensed.question, sources, watch)
+        if sources:
+            async with aclosing(self._writer.write(writing)) as events:
+                async for event in events:
+                    yield event
+        reason = ANSWERED if writing.statements else NOT_ANSWERED if sources else NO_PASSAGE
+        yield self._done(request, writing, reason, degraded=(*condensed.degraded, *found.degraded))
+
+    async def answer(self, request: AnswerRequest) -> Answer:
+        """The finished answer. Raises what `run` raises."""
+        async with aclosing(self.run(request)) as events:
+            async for event in events:
+                if event.name == "done":
+                    answer: Answer = event.data["answer"]
+                    return answer
+        raise AssertionError("run ends in done or raises")
+
+    def _checked(self, question: str) -> str:
+        question = question.strip()
+        if not question:
+            raise InvalidInput("The question is empty. Write what you want to know.")
+        if len(question) > (most := self._settings.max_question_chars):
+            raise InvalidInput(f"The question has {len(question):,} characters; at most {most:,} are read. Shorten it.")
+        return question
+
+    async def _retrieve(self, request: AnswerRequest, question: str) -> SearchResult:
+        return await self._searcher.search(
+            SearchRequest(
+                query=question,
+                principal=request.principal,
+                collections=request.collections,
+                limit=self._settings.sources,
+                filters=request.filters,
+            )
+        )
+
+    def _writing(self, request: AnswerRequest, question: str, sources: tuple[Source, ...], watch: Stopwatch) -> Writing:
+        return Writing(
+            question=question, sources=sources, history=request.history, adapter=request.adapter, watch=watch
+        )
+
+    def _done(
+        self,
+        request: AnswerRequest,
+        writing: Writing,
+        reason: str,
+        *,
+        used: bool = True,
+        degraded: tuple[str, ...] = (),
+    ) -> AnswerEvent:
+        writing.watch.mark("total")
+        generation = writing.generation
+        answer = Answer(
+            id=request.id,
+            question=writing.question,
+            statements=tuple(writing.statements),
+            sources=writing.sources,
+            answerable=bool(writing.statements),
+            retrieval=Retrieval(used=used, reason=reason, n=len(writing.sources)),
+            generator=generation.generator if generation else self._generator.info,
+            timings_ms=writing.watch.timings_ms,
+            degraded=tuple(dict.fromkeys(degraded)),
+            usage=generation.usage if generation else Usage(),
+        )
+        return AnswerEvent(name="done", data={"answer": answer})
+
+
+def _source(number: int, hit: Hit) -> Source:
+    return Source(
+        id=str(number),
+        chunk_id=hit.chunk_id,
+        document_id=hit.document_id,
+        version_id=hit.version_id,
+        title=hit.title,
+        text=hit.text,
+        page=hit.page,
+        boxes=hit.boxes,
+        heading_path=hit.heading_path,
+        language=hit.language,
+        kind=hit.kind,
+        sentences=hit.sentences,
+        score=hit.score,
+    )

@@ -1,0 +1,74 @@
+"""Makes a follow-up stand alone, with the generator's help."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agents.prompting import condense_messages
+from agents.schema import condense_schema, read_question
+from agents.settings import AgentSettings
+from core.errors import GenerationInvalid, Unavailable
+from core.ports import Generator
+from core.types import GenerationRequest, Message
+
+CONDENSE_TOKENS = 256
+
+_PLEASANTRIES = frozenset(
+    {
+        *("hello", "hi", "hey", "hello there", "hi there", "good morning", "good afternoon", "good evening"),
+        *("thanks", "thank you", "many thanks", "thank you very much", "thanks a lot", "bye", "goodbye"),
+        *("hallo", "guten morgen", "guten tag", "guten abend", "moin", "servus", "grüß gott", "tschüss"),
+        *("danke", "danke schön", "dankeschön", "vielen dank", "auf wiedersehen"),
+        *("bonjour", "merci", "hola", "gracias", "ciao", "grazie", "你好", "谢谢", "مرحبا", "شكرا"),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Condensed:
+    """The stand-alone question, and what went worse than configured on the way."""
+
+    question: str
+    degraded: tuple[str, ...] = ()
+
+
+def is_pleasantry(question: str) -> bool:
+    """Is it nothing but a greeting or thanks? Only whole messages that can be nothing else."""
+    return " ".join(re.sub(r"[^\w\s]|_", " ", question).lower().split()) in _PLEASANTRIES
+
+
+def recent(history: Sequence[Message], turns: int) -> tuple[Message, ...]:
+    """The last turns of a conversation: each a question with the answers that followed it."""
+    starts = [i for i, message in enumerate(history) if message.role == "user"][-turns:] if turns else []
+    return tuple(message for message in history[starts[0] :] if message.role != "system") if starts else ()
+
+
+async def condense(
+    question: str, history: Sequence[Message], generator: Generator, adapter: str | None, settings: AgentSettings
+) -> Condensed:
+    """The question as it would be asked without the conversation.
+
+    A generator that fails here costs the rewriting, not the answer: the question is then searched as it was asked.
+    """
+    turns = recent(history, settings.history_turns)
+    if not turns:
+        return Condensed(question=question)
+    request = GenerationRequest(
+        task="condense",
+        messages=condense_messages(question, turns),
+        schema=condense_schema(settings.max_question_chars),
+        question=question,
+        history=turns,
+        adapter=adapter,
+        max_tokens=CONDENSE_TOKENS,
+        timeout=settings.condense_seconds,
+    )
+    try:
+        async with asyncio.timeout(settings.condense_seconds):
+            generation = await generator.complete(request)
+        return Condensed(question=read_question(generation.text, settings.max_question_chars))
+    except (GenerationInvalid, Unavailable, TimeoutError):
+        return Condensed(question=question, degraded=("condense",))

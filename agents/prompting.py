@@ -1,0 +1,72 @@
+"""Prompts for generators that read prose: a fixed head from a file, then the sources as data, then the question.
+
+The head never varies, so that an engine's prefix cache holds it. Sources are fenced by lines that carry a boundary
+drawn from their own content, which a text cannot forge because the boundary depends on the whole of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+from core.types import Message, Source
+
+ANSWER = "answer.v1"
+CONDENSE = "condense.v1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """A prompt file: its name with the version, and its text."""
+
+    name: str
+    text: str
+
+
+@lru_cache(maxsize=16)
+def load(name: str) -> Prompt:
+    """The prompt of that name, for example "answer.v1"."""
+    text = resources.files("agents.prompts").joinpath(f"{name}.md").read_text(encoding="utf-8")
+    return Prompt(name=name, text=text.strip())
+
+
+def answer_messages(question: str, sources: Sequence[Source]) -> tuple[Message, ...]:
+    """The prompt for an answer: rules, fenced sources, question."""
+    boundary = _boundary([source.text for source in sources] + [question])
+    blocks = "\n\n".join(_fenced(source, boundary) for source in sources)
+    return (
+        Message(role="system", content=load(ANSWER).text),
+        Message(role="user", content=f"Sources:\n\n{blocks}\n\nQuestion: {question}"),
+    )
+
+
+def condense_messages(question: str, history: Sequence[Message]) -> tuple[Message, ...]:
+    """The prompt for making a follow-up stand alone: rules, the conversation as data, the question."""
+    boundary = _boundary([turn.content for turn in history] + [question])
+    turns = "\n\n".join(
+        f"<<{turn.role} {boundary}>>\n{turn.content}\n<<end {turn.role} {boundary}>>" for turn in history
+    )
+    return (
+        Message(role="system", content=load(CONDENSE).text),
+        Message(role="user", content=f"Conversation:\n\n{turns}\n\nLast question: {question}"),
+    )
+
+
+def _fenced(source: Source, boundary: str) -> str:
+    place = " › ".join([source.title, *source.heading_path])
+    page = f", page {source.page}" if source.page is not None else ""
+    return f"<<source {source.id} {boundary}>>\n{_line(place)}{page}\n\n{source.text}\n<<end {source.id} {boundary}>>"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _boundary(texts: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()[:12]

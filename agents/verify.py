@@ -1,0 +1,114 @@
+"""How far a statement is carried by the sources it cites. Deterministic: no model beyond the embedder.
+
+A statement that stands in a source word for word has full support, and costs no embedding. A reworded one is compared
+with the sentences of its sources that share most words with it: half its support is the share of its terms found
+there, weighted by length, half its likeness in meaning. A number that no cited source contains, or a negation that
+only one side has, keeps support low. What this cannot see is a contradiction in other words; a model of inference can
+take this place through the same protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.settings import VerifySettings
+from core.ports import Embedder
+from core.terms import numbers, squeezed, terms
+from core.types import Source, Vectors
+
+CAP = 0.3
+"""The most support of a statement whose number or negation its sources do not have."""
+ALIKE = (0.25, 0.85)
+"""The cosines taken as unrelated and as the same, for sentences under sentence embedders."""
+
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？؟])[\"'”’」』)\]]*(?:\s+|(?<=[。！？]))|\n+")
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|none|neither|nor|cannot|without|nicht|kein\w*|nie|niemals|ohne|weder|ne|pas|jamais|sin|nunca|"
+    r"non|mai|senza|não|niet|geen)\b|n['’]t\b|[不没沒無无未非]|\b(?:لا|لم|لن|ليس|ليست|غير|بدون)\b",
+    re.IGNORECASE,
+)
+
+
+class Verifier(Protocol):
+    """Says how far sources carry a statement."""
+
+    async def support(self, statement: str, sources: Sequence[Source]) -> float:
+        """In [0, 1]; 0 without sources. Raises `EmbedderUnavailable` if it needs an embedder that does not answer."""
+        ...
+
+
+class SimilarityVerifier:
+    """Support by words, numbers and likeness in meaning."""
+
+    def __init__(self, embedder: Embedder, settings: VerifySettings) -> None:
+        self._embedder = embedder
+        self._settings = settings
+
+    async def support(self, statement: str, sources: Sequence[Source]) -> float:
+        """See `Verifier.support`."""
+        if not sources or not squeezed(statement):
+            return 0.0
+        if any(_verbatim(statement, source) for source in sources):
+            return 1.0
+        nearest = _nearest(statement, sources, self._settings.sentences)
+        if not nearest:
+            return 0.0
+        cosines = await self._cosines(statement, nearest)
+        contained = _contained(statement, " ".join(source.text for source in sources))
+        low, high = ALIKE
+        alike = float(np.clip((cosines.max() - low) / (high - low), 0.0, 1.0))
+        support = (contained + alike) / 2
+        known = numbers(" ".join([source.text for source in sources] + [source.title for source in sources]))
+        closest = nearest[int(cosines.argmax())]
+        if numbers(statement) - known or bool(_NEGATION.search(statement)) != bool(_NEGATION.search(closest)):
+            support = min(support, CAP)
+        return round(support, 4)
+
+    async def _cosines(self, statement: str, sentences: Sequence[str]) -> NDArray[np.float32]:
+        rows = await self._embedder.passages([statement, *sentences])
+        return await asyncio.to_thread(_products, rows)
+
+
+def _products(rows: Vectors) -> NDArray[np.float32]:
+    matrix = np.frombuffer(rows.data, dtype="<f4").reshape(-1, rows.size)
+    return np.asarray(matrix[1:] @ matrix[0], dtype=np.float32)
+
+
+def _verbatim(statement: str, source: Source) -> bool:
+    """Does it stand there, but for white space, hyphenation and marks? For a table, within one row and the header."""
+    if squeezed(statement) in squeezed(source.text):
+        return True
+    if source.kind != "table":
+        return False
+    said = Counter(terms(statement))
+    header, *rows = source.text.splitlines() or [""]
+    return bool(said) and any(said <= Counter(terms(f"{header} {row}")) for row in rows)
+
+
+def _contained(statement: str, text: str) -> float:
+    """The share of the statement's different terms that the text has, longer terms weighing more."""
+    known = set(terms(text))
+    weights = {term: min(len(term), 6) for term in terms(statement)}
+    total = sum(weights.values())
+    return sum(weight for term, weight in weights.items() if term in known) / total if total else 0.0
+
+
+def _nearest(statement: str, sources: Sequence[Source], limit: int) -> list[str]:
+    """The sentences of the sources that share most terms with the statement."""
+    said = set(terms(statement))
+    sentences = [sentence for source in sources for sentence in _sentences(source)]
+    ranked = sorted(sentences, key=lambda sentence: len(said & set(terms(sentence))), reverse=True)
+    return ranked[:limit]
+
+
+def _sentences(source: Source) -> list[str]:
+    spans = [source.text[start:end] for start, end in source.sentences]
+    found = [text.strip() for text in spans or _SENTENCE_END.split(source.text)]
+    return [text for text in found if text] or [source.text]
