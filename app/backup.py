@@ -1,0 +1,138 @@
+"""Backups: one tar file with the database, the files, and what was computed from them.
+
+The index is not in it: it is a copy, and is put together again from the kept vectors when the restored server starts.
+The database is copied first, by SQLite's online backup, and blobs never change, so a backup of a running server is
+consistent: a file that was deleted in between belongs to a document that was deleted in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from app import wiring
+from app.settings import Settings
+from app.store.store import Store
+from core.errors import ConfigurationError, Conflict, InvalidInput
+
+FORMAT = 1
+_FOLDERS = ("blobs", "artefacts")
+_DATABASE = "footnote.sqlite"
+_MARK = "footnote-backup.json"
+
+Report = Callable[[int, int], None]
+"""Told how many bytes of how many are done."""
+
+
+def backup(settings: Settings, target: Path, report: Report) -> int:
+    """Writes a backup and returns its size in bytes. The file appears only when it is whole; an old one stays until then."""
+    if settings.database_url is not None:
+        raise ConfigurationError("The database is on a server of its own: back it up with that server's tools.")
+    if not (settings.data_dir / _DATABASE).exists():
+        raise ConfigurationError(f"There is nothing to back up in {settings.data_dir}.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.partial")
+    try:
+        with tempfile.TemporaryDirectory(dir=settings.data_dir) as scratch:
+            copy = Path(scratch) / _DATABASE
+            asyncio.run(_copy_database(settings, copy))
+            _write(settings.data_dir, copy, beside, report)
+        beside.replace(target)
+    except OSError as error:
+        raise ConfigurationError(f"The backup could not be written to {target}: {error.strerror}.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+async def _copy_database(settings: Settings, copy: Path) -> None:
+    store = await Store.open(wiring.database_url(settings))
+    try:
+        await store.backup_to(copy)
+    finally:
+        await store.close()
+
+
+def _write(data_dir: Path, database: Path, target: Path, report: Report) -> None:
+    files = [(path, path.relative_to(data_dir)) for path in _kept(data_dir)]
+    total = database.stat().st_size + sum(path.stat().st_size for path, _ in files)
+    done = 0
+    with target.open("wb") as raw, tarfile.open(fileobj=raw, mode="w") as archive:
+        _add_bytes(archive, _MARK, json.dumps({"format": FORMAT, "made": time.time()}).encode())
+        for path, name in [(database, Path(_DATABASE)), *files]:
+            try:
+                archive.add(path, arcname=str(name), recursive=False)
+            except FileNotFoundError:
+                continue  # its document was deleted since the database was copied
+            done += path.stat().st_size if path.exists() else 0
+            report(done, total)
+        archive.close()
+        raw.flush()
+        os.fsync(raw.fileno())
+
+
+def _kept(data_dir: Path) -> Iterator[Path]:
+    for folder in _FOLDERS:
+        for path in sorted((data_dir / folder).glob("??/**/*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield path
+
+
+def _add_bytes(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(data)
+    archive.addfile(entry, io.BytesIO(data))
+
+
+def restore(settings: Settings, source: Path, report: Report, *, force: bool = False) -> Path | None:
+    """Puts a backup in place of the data folder. What was there is kept beside it; its new place is returned.
+
+    Raises `Conflict` when the folder holds data and `force` is not given, `InvalidInput` for a file that is no backup.
+    """
+    data_dir = settings.data_dir
+    occupied = (data_dir / _DATABASE).exists()
+    if occupied and not force:
+        raise Conflict(f"{data_dir} holds data already. With --force it is moved aside, not lost.")
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{data_dir.name}.restore-", dir=data_dir.parent))
+    try:
+        _unpack(source, fresh, report)
+        aside = data_dir.with_name(f"{data_dir.name}.before-restore-{time.strftime('%Y%m%d-%H%M%S')}")
+        moved = aside if data_dir.exists() and any(data_dir.iterdir()) else None
+        if moved is not None:
+            data_dir.rename(moved)
+        elif data_dir.exists():
+            data_dir.rmdir()
+        fresh.rename(data_dir)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return moved
+
+
+def _unpack(source: Path, target: Path, report: Report) -> None:
+    total = source.stat().st_size
+    try:
+        with tarfile.open(source, mode="r:") as archive:
+            first = archive.next()
+            if first is None or first.name != _MARK:
+                raise InvalidInput(f"{source} is no backup made by `footnote backup`.")
+            for entry in archive:
+                if entry.name != _MARK:
+                    archive.extract(entry, target, filter="data")
+                report(archive.offset, total)
+    except tarfile.TarError as error:
+        raise InvalidInput(f"{source} cannot be read as a backup: {error}.") from error
+    if not (target / _DATABASE).exists():
+        raise InvalidInput(f"{source} is cut off: it has no database in it.")
+
+
+__all__ = ["FORMAT", "backup", "restore"]

@@ -1,0 +1,115 @@
+"""`footnote doctor`: what is configured, what is reachable, what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated, Literal
+
+import typer
+
+from app.cli.client import running_server
+from app.cli.output import Exit, out, plain, put_json
+from app.settings import Settings, load_settings
+from core.errors import FootnoteError
+
+_LOW_DISK = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    state: Literal["ok", "warning", "missing"]
+    says: str
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
+    """Say what is configured, what is reachable and what is missing; fails when something needed is missing."""
+    settings = load_settings()
+    findings = [*_machine(settings), *_readers(settings), *_models(settings), *asyncio.run(_state(settings))]
+    if as_json:
+        put_json([asdict(finding) for finding in findings])
+    else:
+        colours = {"ok": "green", "warning": "yellow", "missing": "red"}
+        for finding in findings:
+            mark = f"[{colours[finding.state]}]{finding.state:<8}[/]"
+            out.print(f"{mark} {finding.what:<14} {plain(finding.says)}")
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(Exit.FAILED)
+
+
+def _machine(settings: Settings) -> Iterator[Finding]:
+    yield Finding("machine", "ok", f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.platform()}")
+    folder = settings.data_dir
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if not os.access(folder, os.W_OK):
+        yield Finding("data folder", "missing", f"{folder} cannot be written to")
+    elif free < _LOW_DISK:
+        yield Finding("data folder", "warning", f"{settings.data_dir}: only {free / 2**30:.1f} GiB left")
+    else:
+        yield Finding("data folder", "ok", f"{settings.data_dir}, {free / 2**30:.0f} GiB free")
+    keys = len(settings.auth.keys)
+    yield Finding(
+        "access", "ok", f"{keys} keys" if keys else "no keys: open to this machine, refuses to listen beyond it"
+    )
+
+
+def _readers(settings: Settings) -> Iterator[Finding]:
+    from ingestion.ocr import missing_languages
+
+    if not settings.ingestion.ocr:
+        yield Finding("scans", "ok", "not read: FOOTNOTE_INGESTION__OCR is off")
+    elif missing := missing_languages(settings.ingestion):
+        packages = " ".join(["tesseract-ocr", *(f"tesseract-ocr-{code}" for code in missing if code != "eng")])
+        yield Finding("scans", "warning", f"cannot be read in {', '.join(missing)}: apt-get install {packages}")
+    else:
+        yield Finding("scans", "ok", f"Tesseract, {', '.join(settings.ingestion.ocr_languages)}")
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    from app import wiring
+
+    try:
+        embed = wiring.embedder(settings)
+        asyncio.run(embed.query("Is anybody there?"))
+        yield Finding("embedder", "ok", f"{settings.retrieval.embedder.kind}, {embed.size} dimensions")
+        wiring.reranker(settings, embed)
+        yield Finding("reranker", "ok", settings.retrieval.reranker.kind)
+        yield Finding("generator", "ok", wiring.generator(settings, embed).info.name)
+    except FootnoteError as error:
+        yield Finding("models", "missing", error.message)
+
+
+async def _state(settings: Settings) -> list[Finding]:
+    from app import wiring
+    from app.store.store import Store
+
+    address = running_server(settings.data_dir)
+    server = Finding("server", "ok", f"runs at {address}" if address else "does not run on this data folder")
+    if not (settings.data_dir / "footnote.sqlite").exists() and settings.database_url is None:
+        return [server, Finding("database", "ok", "none yet; made at the first start")]
+    try:
+        store = await Store.open(wiring.database_url(settings))
+    except FootnoteError as error:
+        return [server, Finding("database", "missing", error.message)]
+    try:
+        stats = await store.stats()
+        found = [server, Finding("database", "ok", f"{stats.documents} documents, {stats.chunks} chunks")]
+        failed = stats.jobs.get("failed", 0)
+        if failed:
+            found.append(Finding("jobs", "warning", f"{failed} failed: footnote jobs --status failed"))
+        await wiring.active_generation(store, settings, wiring.embedder(settings))
+        found.append(Finding("index", "ok", "built with these settings"))
+    except FootnoteError as error:
+        found.append(Finding("index", "missing", error.message))
+    finally:
+        await store.close()
+    return found

@@ -1,0 +1,92 @@
+"""Builds another generation of the index beside the active one, then switches over in one transaction.
+
+The active generation answers all the while. A build that was broken off goes on where it stopped: what is indexed is
+recorded, and parsed files, chunks and vectors are kept as artefacts. Uploads that come during the build are picked up
+before the switch, which the store refuses while anything is missing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app import wiring
+from app.build import Build, Workshop
+from app.settings import Settings
+from app.store.records import IndexGeneration, NewGeneration
+from app.store.store import Store
+from app.supervisor import Supervisor
+from core.errors import Conflict, FootnoteError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reindexed:
+    """What a re-index did. `failed` maps external ids to reasons; those documents answer no more after the switch."""
+
+    generation: int
+    documents: int
+    failed: dict[str, str]
+    switched: bool
+
+
+async def reindex(settings: Settings, report: Callable[[int, int, str], None], *, force: bool = False) -> Reindexed:
+    """Re-indexes every live document with the current settings. `report(done, total, name)` tells how far it is.
+
+    When documents cannot be read any more the switch is refused, unless `force` lets them go.
+    """
+    store = await Store.open(wiring.database_url(settings))
+    try:
+        generation = await _building(store, settings)
+        supervisor = Supervisor()
+        await supervisor.start(wiring.index_child(settings, generation))
+        try:
+            async with wiring.open_workshop(settings, generation) as shop:
+                done, failed = await _fill(shop, report)
+                await shop.index.flush()
+        finally:
+            await supervisor.stop()
+        if failed and not force:
+            return Reindexed(generation=generation.id, documents=done, failed=failed, switched=False)
+        await store.generations.switch(generation.id)
+        return Reindexed(generation=generation.id, documents=done, failed=failed, switched=True)
+    finally:
+        await store.close()
+
+
+async def _building(store: Store, settings: Settings) -> IndexGeneration:
+    wanted: NewGeneration = wiring.wanted_generation(settings, wiring.embedder(settings))
+    unfinished = await store.generations.building()
+    if unfinished is not None:
+        if unfinished.fingerprint == wanted.fingerprint:
+            return unfinished
+        await drop(store, settings, unfinished)  # begun under settings that nobody wants any more
+    return await store.generations.create_building(wanted)
+
+
+async def _fill(shop: Workshop, report: Callable[[int, int, str], None]) -> tuple[int, dict[str, str]]:
+    build, done = Build(shop), 0
+    failed: dict[str, str] = {}
+    while left := [v for v in await shop.store.generations.missing(shop.generation) if v.external_id not in failed]:
+        for version in left:
+            report(done, done + len(left), version.external_id)
+            try:
+                await build.parse(version, _silent)
+                fresh = await shop.store.documents.version(version.id)
+                await build.index(fresh, f"reindex-{shop.generation}-{version.id}", _silent)
+                done += 1
+            except FootnoteError as error:
+                failed[version.external_id] = error.message
+    return done, failed
+
+
+async def drop(store: Store, settings: Settings, generation: IndexGeneration) -> None:
+    """Removes a generation that does not answer, its chunks and its shard."""
+    if generation.status == "active":
+        raise Conflict("This generation answers; it cannot be dropped.")
+    await store.generations.drop(generation.id)
+    shutil.rmtree(wiring.index_folder(settings, generation), ignore_errors=True)
+
+
+async def _silent(fraction: float) -> None:
+    return None

@@ -1,0 +1,230 @@
+"""The only place where the rooms meet: settings in, parts out, each by the name of its port."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from ingestion.render import render_page
+from retrieval.search import HybridSearcher
+
+from agents.answer import Answerer
+from app.artefacts import Artefacts, Fingerprints
+from app.build import Workshop
+from app.services import Services
+from app.settings import Settings
+from app.store.blobs import FolderBlobs
+from app.store.records import IndexGeneration, NewGeneration
+from app.store.store import Store
+from app.streams import MemoryStreams
+from app.supervisor import Child, Supervisor
+from core.errors import IndexMismatch
+from core.ports import Embedder, Generator
+from ingestion import pipeline
+from retrieval import edge_process, index_edge
+from retrieval.lexical import Bm25Encoder
+from retrieval.ports import LexicalEncoder, Reranker, VectorIndex
+from retrieval.rpc import socket_path
+
+# ---- where things lie ----------------------------------------------------------------------------------------------
+
+
+def database_url(settings: Settings) -> str:
+    """The store's database: the configured one, or SQLite in the data folder."""
+    return settings.database_url or f"sqlite+aiosqlite:///{settings.data_dir / 'footnote.sqlite'}"
+
+
+def jobs_url(settings: Settings) -> str:
+    """DBOS's own tables."""
+    return f"sqlite:///{settings.data_dir / 'jobs.sqlite'}"
+
+
+def index_folder(settings: Settings, generation: IndexGeneration) -> Path:
+    """Where a generation's shard lies."""
+    return settings.data_dir / "index" / generation.folder
+
+
+def index_socket(settings: Settings, generation: IndexGeneration) -> Path:
+    """Where a generation's index process listens."""
+    return socket_path(settings.data_dir, f"index-{generation.folder}")
+
+
+# ---- one part each -------------------------------------------------------------------------------------------------
+
+
+def embedder(settings: Settings) -> Embedder:
+    """The configured embedder; nothing heavy is loaded before its first use."""
+    chosen = settings.retrieval.embedder
+    if chosen.kind == "openvino":
+        from retrieval.embed_openvino import OpenVinoEmbedder
+
+        return OpenVinoEmbedder(chosen)
+    from retrieval.embed_transformers import TransformersEmbedder
+
+    return TransformersEmbedder(chosen)
+
+
+def lexical(settings: Settings) -> LexicalEncoder:
+    """BM25's term weights."""
+    return Bm25Encoder(settings.retrieval.lexical)
+
+
+def reranker(settings: Settings, embed: Embedder) -> Reranker | None:
+    """The configured reranker, or None."""
+    from retrieval.rerank import make_reranker
+
+    return make_reranker(settings.retrieval.reranker, embed)
+
+
+def generator(settings: Settings, embed: Embedder) -> Generator:
+    """The configured generator."""
+    from serving.extractive import ExtractiveGenerator
+
+    return ExtractiveGenerator(embed, settings.serving.extractive)
+
+
+def fingerprints(settings: Settings, embed: Embedder) -> Fingerprints:
+    """What artefacts depend on besides the bytes."""
+    return Fingerprints(
+        parse=_short(pipeline.parse_fingerprint(settings.ingestion)),
+        chunk=_short(f"{pipeline.fingerprint(settings.ingestion.chunking)} {embed.tokens.max_tokens}"),
+        embed=embed.fingerprint,
+    )
+
+
+def wanted_generation(settings: Settings, embed: Embedder) -> NewGeneration:
+    """The index build that these settings ask for."""
+    prints = fingerprints(settings, embed)
+    whole = f"{prints.pipeline} {prints.embed} {lexical(settings).fingerprint}"
+    return NewGeneration(
+        fingerprint=_short(whole), embedder=settings.retrieval.embedder.model, size=embed.size, pipeline=prints.pipeline
+    )
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# ---- whole processes -----------------------------------------------------------------------------------------------
+
+
+async def active_generation(store: Store, settings: Settings, embed: Embedder) -> IndexGeneration:
+    """The generation to answer from. Raises `IndexMismatch` when another embedder or pipeline built it."""
+    wanted = wanted_generation(settings, embed)
+    active = await store.generations.ensure_active(wanted)
+    if active.fingerprint == wanted.fingerprint:
+        return active
+    if not (await store.documents.live_versions(limit=1)).items:
+        fresh = await store.generations.create_building(wanted)  # nothing to re-index, nothing to lose
+        await store.generations.switch(fresh.id)
+        return fresh
+    raise IndexMismatch(
+        f"The index was built with {active.embedder} ({active.size} dimensions, fingerprint {active.fingerprint}), but the "
+        f"settings now ask for {wanted.embedder} ({wanted.size} dimensions, fingerprint {wanted.fingerprint}). "
+        "Run `footnote reindex` with the new settings: it builds the new index beside the old one and switches over; "
+        "a server with the old settings goes on answering meanwhile. Or set the old settings again."
+    )
+
+
+def index_child(settings: Settings, generation: IndexGeneration) -> Child:
+    """The process that owns a generation's shard."""
+    command = edge_process.command(
+        index_folder(settings, generation),
+        index_socket(settings, generation),
+        generation.size,
+        settings.retrieval.index,
+    )
+    return Child(name=f"index {generation.folder}", command=command)
+
+
+def worker_child(settings: Settings, number: int) -> Child:
+    """One ingestion worker."""
+    return Child(
+        name=f"worker {number}",
+        command=[sys.executable, "-m", "app.cli", "worker", "--name", f"worker-{number}"],
+        nice=settings.jobs.nice,
+        environment={"FOOTNOTE_DATA_DIR": str(settings.data_dir)},
+    )
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """The server's parts, its index process and its workers, from start to end."""
+    async with AsyncExitStack() as stack:
+        store = await Store.open(database_url(settings))
+        stack.push_async_callback(store.close)
+        await store.answers.interrupt()
+        embed = embedder(settings)
+        generation = await active_generation(store, settings, embed)
+        supervisor = Supervisor()
+        stack.push_async_callback(supervisor.stop)
+        await supervisor.start(index_child(settings, generation))
+        index = await _connect(stack, settings, generation)
+        for number in range(settings.jobs.workers):
+            await supervisor.start(worker_child(settings, number))
+        search = HybridSearcher(
+            embedder=embed,
+            lexical=lexical(settings),
+            index=index,
+            chunks=store.chunks,
+            reranker=reranker(settings, embed),
+            settings=settings.retrieval.search,
+        )
+        generate = generator(settings, embed)
+        await embed.query("warm")  # the first question should not pay for loading the model
+        yield Services(
+            settings=settings,
+            store=store,
+            blobs=FolderBlobs(settings.data_dir / "blobs"),
+            index=index,
+            searcher=search,
+            generator=generate,
+            answerer=Answerer(search, generate, embed, settings.agents),
+            streams=MemoryStreams(retention=settings.http.stream_retention),
+            generation=generation.id,
+            pipeline=generation.pipeline,
+            workers=partial(_workers, supervisor),
+            render=partial(_render, settings),
+        )
+
+
+@asynccontextmanager
+async def open_workshop(settings: Settings, generation: IndexGeneration | None = None) -> AsyncIterator[Workshop]:
+    """A worker's parts; its index process is somebody else's. Without `generation` the active one is worked on."""
+    async with AsyncExitStack() as stack:
+        store = await Store.open(database_url(settings))
+        stack.push_async_callback(store.close)
+        embed = embedder(settings)
+        generation = generation or await active_generation(store, settings, embed)
+        yield Workshop(
+            settings=settings,
+            store=store,
+            blobs=FolderBlobs(settings.data_dir / "blobs"),
+            artefacts=Artefacts(settings.data_dir / "artefacts", fingerprints(settings, embed)),
+            embedder=embed,
+            lexical=lexical(settings),
+            index=await _connect(stack, settings, generation),
+            generation=generation.id,
+        )
+
+
+async def _connect(stack: AsyncExitStack, settings: Settings, generation: IndexGeneration) -> VectorIndex:
+    index = index_edge.connect(index_socket(settings, generation), settings.retrieval.index)
+    stack.push_async_callback(index.close)
+    await index.ready()
+    return index
+
+
+def _workers(supervisor: Supervisor) -> Mapping[str, str]:
+    return {
+        child.name: f"{'running' if child.running else 'down'}, {child.restarts} restarts"
+        for child in supervisor.children
+    }
+
+
+async def _render(settings: Settings, path: Path, page: int, boxes: Sequence[object]) -> bytes:
+    return await render_page(path, page, boxes, settings.ingestion.render_dpi, settings.ingestion)
