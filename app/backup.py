@@ -33,7 +33,7 @@ Report = Callable[[int, int], None]
 
 
 def backup(settings: Settings, target: Path, report: Report) -> int:
-    """Writes a backup and returns its size in bytes. The file appears only when it is whole; an old one stays until then."""
+    """Writes a backup and returns its size in bytes. An older file of that name stays until the new one is whole."""
     if settings.database_url is not None:
         raise ConfigurationError("The database is on a server of its own: back it up with that server's tools.")
     if not (settings.data_dir / _DATABASE).exists():
