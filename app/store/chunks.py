@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, exists, func, insert, select
+from sqlalchemy import Row, Select, bindparam, delete, exists, func, insert, select
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec, cursors
@@ -24,14 +27,31 @@ _SHOWN = select(
     chunks, documents, (documents.c.id == chunks.c.document_id) & (documents.c.live_version_id == chunks.c.version_id)
 )
 
-# Built once: composing a statement costs more than running it.
-_CONFIRM_ALL = _SHOWN.where(chunks.c.id.in_(bindparam("ids", expanding=True)), documents.c.deleted_at.is_(None))
-_CONFIRM = _CONFIRM_ALL.where(
-    exists().where(
-        document_groups.c.document_id == documents.c.id,
-        document_groups.c.name.in_(bindparam("groups", expanding=True)),
+
+def _confirming(ids: Any, groups: Any | None) -> Select[Any]:
+    """The chunks `ids` of live versions, in any of `groups`, or in whichever where that is None."""
+    found = _SHOWN.where(chunks.c.id.in_(ids), documents.c.deleted_at.is_(None))
+    if groups is None:
+        return found
+    return found.where(
+        exists().where(document_groups.c.document_id == documents.c.id, document_groups.c.name.in_(groups))
     )
-)
+
+
+def _json_list(name: str) -> Any:
+    return select(func.json_each(bindparam(name)).table_valued("value").c.value)
+
+
+# Built once: composing a statement costs more than running it. SQLite's takes each list as one JSON parameter, so that
+# its text, and with it the prepared statement, stays the same for any number of ids.
+_IDS: Any = bindparam("ids", expanding=True)
+_GROUPS: Any = bindparam("groups", expanding=True)
+_CONFIRM = {False: _confirming(_IDS, _GROUPS), True: _confirming(_IDS, None)}
+_SQLITE = sqlite.dialect(paramstyle="qmark")
+_CONFIRM_SQLITE = {
+    False: str(_confirming(_json_list("ids"), _json_list("groups")).compile(dialect=_SQLITE)),
+    True: str(_confirming(_json_list("ids"), None).compile(dialect=_SQLITE)),
+}
 
 
 class Chunks:
@@ -80,13 +100,17 @@ class Chunks:
         if not chunk_ids or not (principal.admin or principal.groups):
             return []
         wanted = list(dict.fromkeys(chunk_ids))
-        async with self._database.read() as connection:
-            if principal.admin:
-                result = await connection.execute(_CONFIRM_ALL, {"ids": wanted})
-            else:
-                result = await connection.execute(_CONFIRM, {"ids": wanted, "groups": sorted(principal.groups)})
-            found = {row[0]: row for row in result.all()}
+        found = {row[0]: row for row in await self._confirmed(wanted, principal)}
         return [_stored(found[chunk_id]) for chunk_id in wanted if chunk_id in found]
+
+    async def _confirmed(self, ids: list[str], principal: Principal) -> list[Any]:
+        groups = sorted(principal.groups)
+        if self._database.dialect == "sqlite":
+            lists = [ids] if principal.admin else [ids, groups]
+            return await self._database.fetch(_CONFIRM_SQLITE[principal.admin], [json.dumps(part) for part in lists])
+        async with self._database.read() as connection:
+            values = {"ids": ids} if principal.admin else {"ids": ids, "groups": groups}
+            return list((await connection.execute(_CONFIRM[principal.admin], values)).all())
 
     async def get(self, chunk_id: str, principal: Principal) -> StoredChunk:
         """A chunk of a live version. Raises `NotFound`."""
@@ -155,5 +179,5 @@ def _stored(row: Row[str, str, str, str, str, str]) -> StoredChunk:
         version_id=version_id,
         collection=collection,
         title=title,
-        chunk=codec.chunk_adapter().validate_json(body),
+        chunk=codec.load_chunk(body),
     )

@@ -68,6 +68,10 @@ def dump_chunk(chunk: Chunk) -> str:
     return chunk_adapter().dump_json(chunk, exclude_defaults=True).decode()
 
 
+def load_chunk(column: str) -> Chunk:
+    return chunk_adapter().validate_json(column)
+
+
 def dump_answer(answer: Answer) -> str:
     return answer_adapter().dump_json(answer).decode()
 

@@ -159,7 +159,7 @@ class Documents:
             return True
 
     async def dead_versions(self, document_id: str | None = None) -> builtins.list[VersionRecord]:
-        """Versions, of one document or of all, that will never answer again; their points and files wait to be swept."""
+        """Versions, of one document or of all, that never answer again; their points and files wait to be swept."""
         where = [publishing.dead()]
         if document_id is not None:
             where.append(versions.c.document_id == document_id)
