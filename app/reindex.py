@@ -7,7 +7,6 @@ before the switch, which the store refuses while anything is missing.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from app.settings import Settings
 from app.store.records import IndexGeneration, NewGeneration
 from app.store.store import Store
 from app.supervisor import Supervisor
-from core.errors import Conflict, FootnoteError
+from core.errors import FootnoteError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ async def _building(store: Store, settings: Settings) -> IndexGeneration:
     if unfinished is not None:
         if unfinished.fingerprint == wanted.fingerprint:
             return unfinished
-        await drop(store, settings, unfinished)  # begun under settings that nobody wants any more
+        await wiring.drop_generation(store, settings, unfinished)  # begun under settings that nobody wants any more
     return await store.generations.create_building(wanted)
 
 
@@ -78,14 +77,6 @@ async def _fill(shop: Workshop, report: Callable[[int, int, str], None]) -> tupl
             except FootnoteError as error:
                 failed[version.external_id] = error.message
     return done, failed
-
-
-async def drop(store: Store, settings: Settings, generation: IndexGeneration) -> None:
-    """Removes a generation that does not answer, its chunks and its shard."""
-    if generation.status == "active":
-        raise Conflict("This generation answers; it cannot be dropped.")
-    await store.generations.drop(generation.id)
-    shutil.rmtree(wiring.index_folder(settings, generation), ignore_errors=True)
 
 
 async def _silent(fraction: float) -> None:

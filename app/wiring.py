@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -123,8 +124,8 @@ async def active_generation(store: Store, settings: Settings, embed: Embedder) -
         await store.generations.switch(fresh.id)
         return fresh
     raise IndexMismatch(
-        f"The index was built with {active.embedder} ({active.size} dimensions, fingerprint {active.fingerprint}), but the "
-        f"settings now ask for {wanted.embedder} ({wanted.size} dimensions, fingerprint {wanted.fingerprint}). "
+        f"The index was built with {active.embedder} ({active.size} dimensions, fingerprint {active.fingerprint}), but "
+        f"the settings now ask for {wanted.embedder} ({wanted.size} dimensions, fingerprint {wanted.fingerprint}). "
         "Run `footnote reindex` with the new settings: it builds the new index beside the old one and switches over; "
         "a server with the old settings goes on answering meanwhile. Or set the old settings again."
     )
@@ -160,6 +161,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await store.answers.interrupt()
         embed = embedder(settings)
         generation = await active_generation(store, settings, embed)
+        await _drop_retired(store, settings)
         supervisor = Supervisor()
         stack.push_async_callback(supervisor.stop)
         await supervisor.start(index_child(settings, generation))
@@ -210,6 +212,19 @@ async def open_workshop(settings: Settings, generation: IndexGeneration | None =
             index=await _connect(stack, settings, generation),
             generation=generation.id,
         )
+
+
+async def drop_generation(store: Store, settings: Settings, generation: IndexGeneration) -> None:
+    """Removes a generation that does not answer: its chunks and its shard. Raises `Conflict` for the active one."""
+    await store.generations.drop(generation.id)
+    shutil.rmtree(index_folder(settings, generation), ignore_errors=True)
+
+
+async def _drop_retired(store: Store, settings: Settings) -> None:
+    """The server holds the data folder, so nobody answers from a retired generation any more."""
+    for generation in await store.generations.list():
+        if generation.status == "retired":
+            await drop_generation(store, settings, generation)
 
 
 async def _connect(stack: AsyncExitStack, settings: Settings, generation: IndexGeneration) -> VectorIndex:

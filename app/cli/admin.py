@@ -68,9 +68,7 @@ def backup(
 
 
 def restore(
-    source: Annotated[
-        Path, typer.Argument(help="A file that `footnote backup` wrote.", show_default=False, exists=True)
-    ],
+    source: Annotated[Path, typer.Argument(help="What `footnote backup` wrote.", show_default=False, exists=True)],
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:

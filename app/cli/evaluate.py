@@ -24,7 +24,7 @@ def retrieval(
     dataset: Annotated[
         str,
         typer.Option(
-            help="scifact, a folder in BEIR's layout, or a .jsonl of {question, document, page} over this knowledge base.",
+            help="scifact, a folder in BEIR's layout, or a .jsonl of questions over this knowledge base.",
             show_default=False,
         ),
     ],

@@ -123,7 +123,8 @@ def _bind(settings: Settings) -> socket.socket:
         listener.bind((host.strip("[]"), port))
     except (OSError, OverflowError) as error:
         raise ConfigurationError(
-            f"Cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}. Choose another with --port, or PORT= for make run."
+            f"Cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}. "
+            "Choose another with --port, or with PORT= for make run."
         ) from None
     return listener
 
