@@ -115,9 +115,9 @@ def _guess(head: bytes) -> str:
     sample = _telling(head)
     if _reads_western(sample):
         return "cp1252"
-    runs = re.findall(rb"[\x80-\xff]+", sample)
-    single = sum(len(run) == 1 for run in runs) * 3 > len(runs)  # in two-byte code pages they come in pairs
-    best = from_bytes(sample, steps=5, chunk_size=1024, cp_exclusion=list(_TWO_BYTES) if single else None).best()
+    latin = sum(chr(byte).isalpha() for byte in sample if byte < 128) * 2 > len(sample)
+    exclusion = list(_TWO_BYTES) if latin else None  # accented letters in Latin text make fine Chinese by chance
+    best = from_bytes(sample, steps=5, chunk_size=1024, cp_exclusion=exclusion).best()
     return (_known(best.encoding) if best else None) or "cp1252"
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from ingestion.readers.html_inline import hidden, line_of
 from ingestion.readers.html_tree import Element
+from ingestion.readers.tables import merged_header
 
 _MAX_SPAN: Final = 1000  # as HTML itself says of colspan
 _MAX_CELLS: Final = 500_000
@@ -43,7 +43,7 @@ def read_rows(rows: list[Element]) -> tuple[Grid, bool | None]:
     head = _head_rows(visible)
     grid = _expand(visible, head)
     if head > 1:
-        grid = [_merged(grid[:head]), *grid[head:]]
+        grid = [merged_header(grid[:head]), *grid[head:]]
     return grid, True if head else None
 
 
@@ -108,16 +108,3 @@ def _fill(line: list[str], below: dict[int, tuple[str, int]]) -> None:
     """Puts the texts that reach down from above where the row has come to."""
     while len(line) in below:
         line.append(below[len(line)][0])
-
-
-def _merged(rows: Grid) -> list[str]:
-    width = max(len(row) for row in rows)
-    return [" ".join(_distinct(row[column] for row in rows if column < len(row))) for column in range(width)]
-
-
-def _distinct(texts: Iterator[str]) -> list[str]:
-    seen: list[str] = []
-    for text in texts:
-        if text and text not in seen:
-            seen.append(text)
-    return seen

@@ -36,6 +36,13 @@ def guess_header(rows: Sequence[Row]) -> bool:
     return not any(is_value(cell) or len(cell) > _MAX_HEADER_CELL for cell in named)
 
 
+def merged_header(rows: Sequence[Row]) -> list[str]:
+    """Several header rows as one: each column's different words from top to bottom, "2025 Plan"."""
+    width = max(map(len, rows))
+    columns = ([row[column] for row in rows if column < len(row) and row[column]] for column in range(width))
+    return [" ".join(dict.fromkeys(column)) for column in columns]
+
+
 def table_text(rows: Iterable[Row]) -> str:
     """The text of a table block."""
     return "\n".join(" | ".join(row) for row in rows)
