@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -80,11 +82,11 @@ class Metrics:
         """Says how many answers are being written."""
         self._streams.set(active)
 
-    def stock(self, *, documents: int, chunks: int, jobs: Mapping[str, int]) -> None:
+    def stock(self, *, documents: int, chunks: int, jobs: Mapping[JobStatus, int]) -> None:
         """Says what the store holds; called just before each scrape."""
         self._documents.set(documents)
         self._chunks.set(chunks)
-        for status in ("queued", "running", "succeeded", "failed", "cancelled"):
+        for status in get_args(JobStatus):
             self._jobs.labels(status).set(jobs.get(status, 0))
 
     def text(self) -> bytes:

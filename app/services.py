@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from agents.answer import Answerer
-
 from app.settings import Settings
 from app.store.blobs import FolderBlobs
 from app.store.store import Store
 from app.streams import StreamLog
 from core.ports import Generator, Searcher
+from core.types import Box
 from retrieval.ports import VectorIndex
+
+RenderPage = Callable[[Path, int, Sequence[Box]], Awaitable[bytes]]
+"""Draws a page, counted from 1, of the file at a path as PNG, with these boxes highlighted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """The parts of one server process.
 
-    `generation` is the index build this process answers from, `pipeline` the fingerprint under which uploads are read and
-    chunked, and `workers` says how each worker process fares, for `/readyz`.
+    `generation` is the index build this process answers from, `pipeline` the fingerprint under which uploads are read
+    and chunked, and `workers` says how each worker process fares, for `/readyz`.
     """
 
     settings: Settings
@@ -34,3 +38,4 @@ class Services:
     generation: int
     pipeline: str
     workers: Callable[[], Mapping[str, str]]
+    render: RenderPage

@@ -30,7 +30,7 @@ class StreamLog(Protocol):
     """Event logs by stream id."""
 
     async def open(self, stream_id: str, owner: str) -> None:
-        """Begins a stream that belongs to the principal `owner`. Raises `Conflict` when the id is taken, `Unavailable` when full."""
+        """Begins a stream of the principal `owner`. Raises `Conflict` for a taken id, `Unavailable` when full."""
         ...
 
     async def append(self, stream_id: str, name: str, data: str) -> int:

@@ -1,0 +1,278 @@
+"""Documents: upload, list, look at, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi import Response as HttpResponse
+from pydantic import Field
+from starlette.requests import ClientDisconnect
+
+from app.api.deps import Parts, Wired
+from app.api.idempotency import Key, once
+from app.api.shapes import Cursor, Limit, Listing, Response, problems, shown
+from app.auth import Caller
+from app.multipart import Multipart
+from app.uploads import FIELDS, Form, field_text, filename, gathered
+from core.errors import FileTooLarge, FootnoteError, Forbidden, InvalidInput
+from core.types import Principal
+
+router = APIRouter(prefix="/v1/documents", tags=["documents"])
+
+UPLOADS = frozenset({("POST", "/v1/documents")})
+"""Method and path of the requests whose bodies are streamed, and bounded where they are read."""
+
+DocumentId = Annotated[str, Path(max_length=64, description="A document's id.")]
+
+_FORM_BYTES = 2**20
+"""What a form may hold beside the file."""
+_LINGER_BYTES, _LINGER_SECONDS = 16 * 2**20, 2.0
+
+
+class Accepted(Response):
+    """An upload that was stored; the job says when it answers."""
+
+    document_id: str
+    version_id: str
+    job_id: str
+    unchanged: bool = Field(description="These bytes answer already; there is nothing to read.")
+
+
+class Document(Response):
+    """A document as its readers see it. Without `version_id` nothing of it answers yet."""
+
+    id: str
+    collection: str
+    external_id: str
+    title: str
+    groups: list[str]
+    metadata: dict[str, str | int | float | bool]
+    version_id: str | None
+    version: int
+    filename: str
+    media_type: str
+    size: int
+    sha256: str
+    pages: int | None
+    chunks: int
+    language: str | None
+    warnings: list[str]
+    created_at: datetime
+    updated_at: datetime
+
+
+class Deleted(Response):
+    """The document is gone; the job tidies up after it."""
+
+    job_id: str
+
+
+_ACCEPTED: dict[str, Any] = {
+    "document_id": "5f3c4b9a-8e0d-4e57-8c43-2b1b7f2f3a10",
+    "version_id": "c1b9c5a2-6d9c-4a4e-9a7e-0f4f3e9d2b77",
+    "job_id": "0d9f1f0e-2f8b-4c6c-9a5e-0b1f6f1f7a11",
+    "unchanged": False,
+}
+_DOCUMENT: dict[str, Any] = {
+    "id": "5f3c4b9a-8e0d-4e57-8c43-2b1b7f2f3a10",
+    "collection": "default",
+    "external_id": "leave.pdf",
+    "title": "Leave policy",
+    "groups": ["everyone"],
+    "metadata": {"department": "hr"},
+    "version_id": "c1b9c5a2-6d9c-4a4e-9a7e-0f4f3e9d2b77",
+    "version": 1,
+    "filename": "leave.pdf",
+    "media_type": "application/pdf",
+    "size": 48213,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "pages": 4,
+    "chunks": 17,
+    "language": "en",
+    "warnings": [],
+    "created_at": "2026-11-20T09:30:00Z",
+    "updated_at": "2026-11-20T09:30:06Z",
+}
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "The file, with its name."},
+                        "collection": {"type": "string", "default": "default", "description": "An existing one."},
+                        "external_id": {
+                            "type": "string",
+                            "maxLength": 512,
+                            "description": "What identifies the document within its collection; its file's name if "
+                            "left away. The same one again makes a new version.",
+                        },
+                        "title": {"type": "string", "maxLength": 1024, "description": "Else the file's own title."},
+                        "groups": {
+                            "type": "string",
+                            "description": "Who may read it: a JSON list, or names with commas between, or repeated.",
+                        },
+                        "metadata": {"type": "string", "description": "A JSON object of texts, numbers, true, false."},
+                    },
+                },
+                "example": {
+                    "file": "(the bytes of leave.pdf)",
+                    "title": "Leave policy",
+                    "metadata": '{"department": "hr"}',
+                },
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Upload a document",
+    operation_id="upload_document",
+    response_model=Accepted,
+    openapi_extra=_FORM,
+    responses={
+        202: {
+            "headers": {"Location": {"description": "The job: /v1/jobs/{id}", "schema": {"type": "string"}}},
+            "content": {"application/json": {"example": _ACCEPTED}},
+        },
+        **problems(403, 404, 409, 413),
+    },
+)
+async def upload_document(request: Request, services: Wired, caller: Caller, key: Key = None) -> HttpResponse:
+    """Stores the file and queues its reading. Until the job has succeeded the version before, if any, answers."""
+    body = request.stream()
+    try:
+        return await _upload(request, services, caller, key, body)
+    except FootnoteError:
+        # A caller that is still sending would not see the answer if the connection were closed under it.
+        request.scope["unread"] = not await _linger(body)
+        raise
+
+
+async def _upload(
+    request: Request, services: Parts, caller: Principal, key: str | None, body: AsyncIterator[bytes]
+) -> HttpResponse:
+    limit = services.settings.http.max_upload_bytes
+    _check_length(request.headers.get("content-length"), limit)
+    form = Form()
+    parts = Multipart(request.headers.get("content-type", ""), body).parts()
+    async for part in parts:
+        if part.filename is None:
+            form.add(part.name, await field_text(part.data, part.name))
+            continue
+        if part.name != "file":
+            raise InvalidInput("Send the file in the form's field `file`.")
+        name = filename(part.filename)
+        async with services.blobs.receive(gathered(part.data), limit=limit) as blob:
+            async for later in parts:
+                if later.filename is not None:
+                    raise InvalidInput("Send one file at a time.")
+                form.add(later.name, await field_text(later.data, later.name))
+            return await _record(services, caller, key, form, name, blob)
+    raise InvalidInput("The form has no file; send one in its field `file`.")
+
+
+async def _record(
+    services: Parts, caller: Principal, key: str | None, form: Form, name: str, blob: Any
+) -> HttpResponse:
+    from app.store.records import NewUpload
+
+    groups = form.groups
+    if groups is not None and not caller.admin and not caller.groups.issuperset(groups):
+        raise Forbidden("A document can only be given to groups that you are in.")
+    upload = NewUpload(
+        collection=form.collection,
+        external_id=form.one("external_id") or name,
+        filename=name,
+        size=blob.size,
+        sha256=blob.sha256,
+        pipeline=services.pipeline,
+        principal=caller,
+        title=form.one("title"),
+        groups=groups,
+        metadata=form.metadata,
+    )
+
+    async def make() -> tuple[int, Response, dict[str, str]]:
+        begun = await services.store.documents.begin_upload(upload)
+        return 202, Accepted.model_validate(begun), {"Location": f"/v1/jobs/{begun.job_id}"}
+
+    fields = sorted((field, form.values.get(field, [])) for field in FIELDS)
+    return await once(services.store, "documents", key, caller, f"{blob.sha256} {name} {fields}", make)
+
+
+def _check_length(length: str | None, limit: int) -> None:
+    """Refuses before reading what says of itself that it is too large; what lies is cut off while it is read."""
+    if length is not None and length.isdigit() and int(length) > limit + _FORM_BYTES:
+        raise FileTooLarge(f"The file is larger than the {limit / 1e6:,.0f} MB that are allowed.")
+
+
+async def _linger(body: AsyncIterator[bytes]) -> bool:
+    """Lets a caller finish what it is sending, within bounds, and drops it. Whether all was read."""
+    dropped = 0
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            async for piece in body:
+                dropped += len(piece)
+                if dropped > _LINGER_BYTES:
+                    return False
+            return True
+    return False
+
+
+@router.get(
+    "",
+    summary="List documents, newest first",
+    operation_id="list_documents",
+    responses={**shown({"items": [_DOCUMENT], "next_cursor": None}), **problems()},
+)
+async def list_documents(
+    services: Wired,
+    caller: Caller,
+    collection: Annotated[str | None, Query(max_length=64, description="Only of this collection.")] = None,
+    query: Annotated[
+        str | None, Query(max_length=200, description="Only with this in title, file name or external id.")
+    ] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Listing[Document]:
+    """What the caller may read, those still being read included."""
+    page = await services.store.documents.list(caller, collection=collection, query=query, cursor=cursor, limit=limit)
+    return Listing(items=[Document.model_validate(item) for item in page.items], next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/{id}",
+    summary="One document",
+    operation_id="get_document",
+    responses={**shown(_DOCUMENT), **problems(404)},
+)
+async def get_document(id: DocumentId, services: Wired, caller: Caller) -> Document:
+    """A document with the figures of its live version."""
+    return Document.model_validate(await services.store.documents.get(id, caller))
+
+
+@router.delete(
+    "/{id}",
+    status_code=202,
+    summary="Delete a document",
+    operation_id="delete_document",
+    responses={**shown({"job_id": _ACCEPTED["job_id"]}, 202), **problems(404)},
+)
+async def delete_document(id: DocumentId, services: Wired, caller: Caller, response: HttpResponse) -> Deleted:
+    """It is gone from every read at once; a job sweeps its files and its points in the index."""
+    job_id = await services.store.documents.delete(id, caller)
+    response.headers["Location"] = f"/v1/jobs/{job_id}"
+    return Deleted(job_id=job_id)

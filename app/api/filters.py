@@ -1,0 +1,49 @@
+"""What a search or a question can be narrowed to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from app.api.shapes import Request
+from core import types
+from core.errors import InvalidFilter
+
+_Value = Annotated[str, StringConstraints(max_length=4096, strip_whitespace=False)] | bool | int | float
+_Key = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
+_DocumentId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+def _utc(moment: datetime) -> datetime:
+    """Times without a zone are read as UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_Moment = Annotated[datetime, AfterValidator(_utc)]
+
+
+class Filters(Request):
+    """Empty means no narrowing; several narrow further. A metadata value may be a list of which any may match."""
+
+    document_ids: list[_DocumentId] = Field(default_factory=list, max_length=1000)
+    metadata: dict[_Key, _Value | list[_Value]] = Field(
+        default_factory=dict, max_length=64, examples=[{"department": "hr", "year": [2025, 2026]}]
+    )
+    created_after: _Moment | None = Field(default=None, description="Inclusive.", examples=["2026-01-01T00:00:00Z"])
+    created_before: _Moment | None = Field(default=None, description="Exclusive.", examples=[None])
+
+    def narrowed(self) -> types.Filters:
+        """As the search takes them. Raises `InvalidFilter` for what can never match."""
+        if self.created_after and self.created_before and self.created_after >= self.created_before:
+            raise InvalidFilter("`created_after` must be earlier than `created_before`.")
+        for key, value in self.metadata.items():
+            if isinstance(value, list) and not 1 <= len(value) <= 100:
+                raise InvalidFilter(f"`filters.metadata.{key}` must list between 1 and 100 values.")
+        return types.Filters(
+            document_ids=tuple(self.document_ids),
+            metadata={key: tuple(v) if isinstance(v, list) else v for key, v in self.metadata.items()},
+            created_after=self.created_after,
+            created_before=self.created_before,
+        )

@@ -1,0 +1,124 @@
+"""For orchestrators and monitors: alive, ready, and the figures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import Field
+
+from app.api.deps import Measured
+from app.api.shapes import Response as Shape
+from app.api.shapes import problems
+from app.auth import principal
+from app.boot import Boot
+from app.errors import Starting
+from core.errors import FootnoteError
+
+router = APIRouter(tags=["health"])
+
+_PATIENCE = 2.0
+"""Seconds a part may take to say that it is there."""
+
+
+class Alive(Shape):
+    """The process answers."""
+
+    status: str = Field(examples=["ok"])
+
+
+class Part(Shape):
+    """One part of the server, whether it answers, and if not, why."""
+
+    ok: bool
+    detail: str | None = None
+
+
+class Readiness(Shape):
+    """Whether questions can be answered. `workers` is for information: questions do not need them."""
+
+    status: str = Field(description="ready, starting or unavailable", examples=["ready"])
+    missing: list[str] = Field(examples=[[]])
+    parts: dict[str, Part] = Field(
+        examples=[{"database": {"ok": True}, "index": {"ok": True}, "generator": {"ok": True}}]
+    )
+    workers: dict[str, str] = Field(default_factory=dict, examples=[{"worker-0": "running"}])
+
+
+@router.get("/healthz", summary="Is the process alive?", response_model=Alive, operation_id="healthz")
+async def healthz() -> dict[str, str]:
+    """Answers as soon as the server listens, whatever else is missing."""
+    return {"status": "ok"}
+
+
+@router.get(
+    "/readyz",
+    summary="Can questions be answered?",
+    operation_id="readyz",
+    responses={503: {"model": Readiness, "description": "Not yet, or not now; `missing` names the parts."}},
+)
+async def readyz(request: Request, response: Response) -> Readiness:
+    """Asks the database, the index and the generator, shallowly. 503 names what is missing."""
+    boot: Boot = request.app.state.boot
+    try:
+        services = boot.services
+    except FootnoteError as error:
+        response.status_code = 503
+        response.headers["Retry-After"] = "1"
+        state = "starting" if isinstance(error, Starting) else "unavailable"
+        return Readiness(status=state, missing=["services"], parts={"services": Part(ok=False, detail=error.message)})
+    parts = {
+        "database": await _answers(services.store.ping()),
+        "index": await _answers(services.index.count(_everything())),
+        "generator": await _answers(_named(services)),
+    }
+    missing = [name for name, part in parts.items() if not part.ok]
+    if missing:
+        response.status_code = 503
+        response.headers["Retry-After"] = "2"
+    return Readiness(
+        status="unavailable" if missing else "ready", missing=missing, parts=parts, workers=dict(services.workers())
+    )
+
+
+@router.get(
+    "/metrics",
+    summary="Figures in Prometheus' text format",
+    operation_id="metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"example": "footnote_documents 12.0\n"}}}, **problems()},
+    dependencies=[Depends(principal)],
+)
+async def metrics(request: Request, measured: Measured) -> Response:
+    """Needs a key where keys are configured, from every address: behind a proxy all of them look like loopback."""
+    boot: Boot = request.app.state.boot
+    try:
+        stats = await boot.services.store.stats()
+    except FootnoteError as error:
+        measured.error(error.code)  # a scrape without the stock says more than none
+    else:
+        measured.stock(documents=stats.live_documents, chunks=stats.chunks, jobs=stats.jobs)
+    return Response(measured.text(), media_type=measured.content_type)
+
+
+async def _answers(call: Awaitable[Any]) -> Part:
+    try:
+        await asyncio.wait_for(call, _PATIENCE)
+    except FootnoteError as error:
+        return Part(ok=False, detail=error.message)
+    except TimeoutError:
+        return Part(ok=False, detail=f"It did not answer within {_PATIENCE:.0f} s.")
+    return Part(ok=True)
+
+
+async def _named(services: Any) -> str:
+    name: str = services.generator.info.name
+    return name
+
+
+def _everything() -> Any:
+    from retrieval.ports import Scope
+
+    return Scope(groups=None)

@@ -1,0 +1,23 @@
+"""All routes, in the order of the OpenAPI document."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.api import answers, collections, content, conversations, documents, feedback, health, jobs, openai, search
+
+
+def routers() -> tuple[APIRouter, ...]:
+    """The routers of every noun."""
+    return (
+        documents.router,
+        content.router,
+        jobs.router,
+        collections.router,
+        search.router,
+        answers.router,
+        conversations.router,
+        feedback.router,
+        openai.router,
+        health.router,
+    )

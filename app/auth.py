@@ -1,0 +1,143 @@
+"""Who is calling, and whether the call may come from where it comes: keys, hosts and origins."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
+
+from app.errors import CrossOrigin, HostNotAllowed
+from app.settings import AuthSettings, Settings
+from core.errors import ConfigurationError, Unauthenticated
+from core.types import EVERYONE, Principal
+
+LOCAL = Principal(id="local", groups=frozenset({EVERYONE}), admin=True)
+"""Who calls a server without keys: its owner, on the same machine."""
+
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_PROBES = {"/healthz", "/readyz"}
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="Key",
+    description="One of `FOOTNOTE_AUTH__KEYS`; not needed where none is configured.",
+)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reachable from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_bind(settings: Settings) -> None:
+    """Refuses to listen beyond loopback without keys. Raises `ConfigurationError` naming the remedy."""
+    if not settings.auth.keys and not is_loopback(settings.http.host):
+        raise ConfigurationError(
+            f"Without keys anyone who reaches {settings.http.host} could read every document. "
+            "Set FOOTNOTE_AUTH__KEYS, or listen on 127.0.0.1 (FOOTNOTE_HTTP__HOST)."
+        )
+
+
+class Keys:
+    """Maps bearer tokens to principals. Raises `ConfigurationError` when one key stands for two callers."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        self._known: list[tuple[bytes, Principal]] = []
+        for entry in settings.keys:
+            digest = _digest(entry.key.get_secret_value())
+            if any(hmac.compare_digest(digest, known) for known, _ in self._known):
+                raise ConfigurationError(f"The key of {entry.id} in FOOTNOTE_AUTH__KEYS is given twice.")
+            groups = frozenset({EVERYONE, *entry.groups})
+            self._known.append((digest, Principal(id=entry.id, groups=groups, admin=entry.admin)))
+
+    @property
+    def required(self) -> bool:
+        """Whether callers must show a key."""
+        return bool(self._known)
+
+    def principal(self, token: str | None) -> Principal:
+        """Whose token this is. Raises `Unauthenticated`. Takes the same time for every token."""
+        if not self._known:
+            return LOCAL
+        if not token:
+            raise Unauthenticated("Send a key: `Authorization: Bearer …`.")
+        digest = _digest(token)
+        found: Principal | None = None
+        for known, principal in self._known:
+            if hmac.compare_digest(digest, known):
+                found = principal
+        if found is None:
+            raise Unauthenticated("This key is not known here.")
+        return found
+
+
+class Guard:
+    """Checks on a request's headers that hold whoever calls.
+
+    The Host header must name this server, so that a name rebound to 127.0.0.1 opens nothing. Where no key is needed,
+    another site's page could post through the owner's browser, so a request that changes something must not come from
+    one. The probes are answered under any name: orchestrators call them by address, and they tell no content.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        hosts = {host.lower() for host in settings.http.allowed_hosts}
+        if settings.http.host not in ("0.0.0.0", "::"):  # noqa: S104
+            hosts.add(settings.http.host.lower())
+        self._hosts = frozenset(hosts)
+        self._keyed = bool(settings.auth.keys)
+
+    def check(self, method: str, path: str, headers: Headers) -> None:
+        """Raises `HostNotAllowed` or `CrossOrigin`."""
+        host = headers.get("host", "").lower()
+        if path not in _PROBES and not self._allowed(_without_port(host)):
+            raise HostNotAllowed(
+                "This server does not answer for the host it was called by. Add it to FOOTNOTE_HTTP__ALLOWED_HOSTS."
+            )
+        if method not in _SAFE_METHODS and not self._keyed:
+            self._same_origin(host, headers)
+
+    def _allowed(self, host: str) -> bool:
+        if "*" in self._hosts or host in self._hosts or f"[{host}]" in self._hosts or host.strip("[]") in self._hosts:
+            return bool(host) or "*" in self._hosts
+        return any(known.startswith("*.") and host.endswith(known[1:]) for known in self._hosts)
+
+    @staticmethod
+    def _same_origin(host: str, headers: Headers) -> None:
+        site = headers.get("sec-fetch-site", "none")
+        origin = headers.get("origin")
+        # "same-site" is not enough: another port of localhost is the same site.
+        if site not in ("same-origin", "none") or (origin is not None and origin.lower().partition("://")[2] != host):
+            raise CrossOrigin(
+                "This request comes from another site's page; without keys only this server's own page may."
+            )
+
+
+def principal(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
+) -> Principal:
+    """The caller of a request, for routes to depend on. Raises `Unauthenticated`."""
+    keys: Keys = request.app.state.keys
+    return keys.principal(credentials.credentials if credentials else None)
+
+
+Caller = Annotated[Principal, Depends(principal)]
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]

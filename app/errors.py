@@ -1,0 +1,233 @@
+"""One table, error class → HTTP status, and the two shapes an error is told in: RFC 9457 problems and OpenAI's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from core.errors import (
+    ConfigurationError,
+    Conflict,
+    DeadlineExceeded,
+    DocumentUnreadable,
+    FileTooLarge,
+    FootnoteError,
+    Forbidden,
+    GenerationInvalid,
+    IndexMismatch,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedType,
+)
+
+logger = logging.getLogger("footnote.http")
+
+PROBLEM = "application/problem+json"
+OPENAI_PATHS = ("/v1/chat/completions", "/v1/models")
+
+
+class Starting(Unavailable):
+    """The server listens but its parts are not open yet."""
+
+    code = "starting"
+
+
+class BodyTooLarge(InvalidInput):
+    """A request's body, not a file, is over the limit."""
+
+    code = "body_too_large"
+
+
+class ModelNotFound(NotFound):
+    """A chat completion names a model that there is not."""
+
+    code = "model_not_found"
+
+
+class Cancelled(Conflict):
+    """Somebody cancelled what was asked for."""
+
+    code = "cancelled"
+
+
+class CrossOrigin(Forbidden):
+    """Another site's page tried to change something through the reader's browser."""
+
+    code = "cross_origin"
+
+
+class HostNotAllowed(InvalidInput):
+    """The Host header names no host this server answers for."""
+
+    code = "host_not_allowed"
+
+
+STATUS: Mapping[type[FootnoteError], int] = {
+    InvalidInput: 422,
+    BodyTooLarge: 413,
+    FileTooLarge: 413,
+    UnsupportedType: 415,
+    HostNotAllowed: 421,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    DocumentUnreadable: 422,
+    Unavailable: 503,
+    DeadlineExceeded: 504,
+    GenerationInvalid: 502,
+    IndexMismatch: 503,
+    ConfigurationError: 500,
+    FootnoteError: 500,
+}
+"""The nearest class in an error's ancestry decides."""
+
+RETRY_AFTER = "2"
+"""Seconds a client is asked to wait before it tries an unavailable part again."""
+
+
+def status_of(error: FootnoteError) -> int:
+    """The HTTP status of an error."""
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def problem_of(error: BaseException, request_id: str | None) -> dict[str, Any]:
+    """The RFC 9457 object of an error; what Footnote did not raise on purpose keeps its details to itself."""
+    if isinstance(error, FootnoteError) and type(error) is not FootnoteError:
+        return problem(status_of(error), error.code, error.message, request_id)
+    return problem(
+        500, "internal", "Something went wrong here; the server's log says what, under this request id.", request_id
+    )
+
+
+def problem(
+    status: int, code: str, detail: str, request_id: str | None, errors: Sequence[Mapping[str, str]] = ()
+) -> dict[str, Any]:
+    """An RFC 9457 object. `errors` names the fields at fault: `[{"field": "limit", "message": "…"}]`."""
+    body: dict[str, Any] = {
+        "type": f"urn:footnote:problem:{code}",
+        "title": _title(status),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return body
+
+
+def openai_error(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A problem in the shape OpenAI's clients read."""
+    kind = "invalid_request_error" if body["status"] < 500 else "server_error"
+    if body["status"] == 401:
+        kind = "authentication_error"
+    errors = body.get("errors") or [{}]
+    return {
+        "error": {
+            "message": body["detail"],
+            "type": kind,
+            "param": errors[0].get("field"),
+            "code": body["code"],
+            "request_id": body["request_id"],
+        }
+    }
+
+
+def problem_response(path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """The response for a problem, in the shape that callers of `path` read."""
+    status = int(body["status"])
+    extra = dict(headers or {})
+    is_openai = path in OPENAI_PATHS or path.startswith("/v1/models/")
+    if is_openai and status == 422:
+        status = 400  # what OpenAI's clients know a wrong request by
+    if status == 401:
+        extra.setdefault("WWW-Authenticate", 'Bearer realm="footnote"')
+    if status == 503:
+        extra.setdefault("Retry-After", RETRY_AFTER)
+    extra.setdefault("Cache-Control", "no-store")
+    if is_openai:
+        return JSONResponse(openai_error(body), status_code=status, headers=extra)
+    return JSONResponse(body, status_code=status, headers=extra, media_type=PROBLEM)
+
+
+def install(app: FastAPI) -> None:
+    """Teaches an application to answer every error with a problem. Unknown exceptions are the middleware's to catch."""
+    app.add_exception_handler(FootnoteError, _footnote_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+
+
+async def _footnote_error(request: Request, error: Exception) -> Response:
+    body = problem_of(error, request_id_of(request))
+    if body["status"] >= 500:
+        logger.warning("%s %s: %s: %s", request.method, request.url.path, body["code"], error)
+    return _respond(request, body)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"field": _field(item.get("loc", ())), "message": _sentence(item)} for item in error.errors()[:20]]
+    detail = "; ".join(
+        f"{item['field']}: {item['message']}" if item["field"] else item["message"] for item in errors[:3]
+    )
+    code = "invalid_json" if any(item.get("type") == "json_invalid" for item in error.errors()) else "invalid_input"
+    return _respond(request, problem(422, code, detail, request_id_of(request), errors))
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}.get(error.status_code, "http_error")
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = f"There is nothing at {request.url.path}."
+    elif error.status_code == 405:
+        detail = f"{request.method} is not possible on {request.url.path}."
+    return _respond(request, problem(error.status_code, code, detail, request_id_of(request)), error.headers)
+
+
+def request_id_of(request: Request) -> str | None:
+    """The id the middleware gave this request."""
+    found: str | None = request.scope.get("request_id")
+    return found
+
+
+def _respond(request: Request, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    request.scope["error_code"] = body["code"]
+    # What of a body was left unread must not be taken for the next request.
+    closing = {"Connection": "close"} if request.scope.get("unread") else {}
+    return problem_response(request.url.path, body, {**(headers or {}), **closing})
+
+
+def _field(location: Sequence[Any]) -> str:
+    parts = [str(part) for part in location if part not in ("body", "query", "path", "header")]
+    return ".".join(parts)
+
+
+def _sentence(item: Mapping[str, Any]) -> str:
+    context = item.get("ctx") or {}
+    if item.get("type") == "json_invalid":
+        return f"The body is no valid JSON: {context.get('error', 'it could not be read')}."
+    if item.get("type") == "extra_forbidden":
+        return "This field is not known."
+    if item.get("type") == "missing":
+        return "This field is required."
+    message = str(item.get("msg", "")).removeprefix("Value error, ")
+    return message if message.endswith(".") else message + "."
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

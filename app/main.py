@@ -1,0 +1,76 @@
+"""Puts the HTTP server together: `create_app(settings, services_factory)`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from app import errors, openapi
+from app.api.content import PageCache
+from app.api.documents import UPLOADS
+from app.api.routes import routers
+from app.auth import Guard, Keys
+from app.boot import Boot
+from app.metrics import Metrics
+from app.middleware import BodyLimit, Gate, RequestContext
+from app.runs import AnswerRuns
+
+if TYPE_CHECKING:
+    from app.boot import ServicesFactory
+    from app.settings import Settings
+
+
+def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI:
+    """The application. It answers `/healthz` at once; the services open beside it and close when it stops.
+
+    Raises `ConfigurationError` for keys that cannot work. Whoever listens calls `app.auth.check_bind` before.
+    """
+    metrics = Metrics()
+    boot = Boot(settings, services_factory)
+    runs = AnswerRuns(metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        boot.start()
+        try:
+            yield
+        finally:
+            await runs.close()
+            await boot.stop()
+
+    app = FastAPI(
+        title="Footnote",
+        version=_version(),
+        description=openapi.DESCRIPTION,
+        openapi_tags=openapi.TAGS,
+        lifespan=lifespan,
+        docs_url=None,  # Swagger's page loads its code from elsewhere; the document itself is at /openapi.json
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.settings = settings
+    app.state.keys = Keys(settings.auth)
+    app.state.metrics = metrics
+    app.state.boot = boot
+    app.state.runs = runs
+    app.state.pages = PageCache()
+    errors.install(app)
+    openapi.install(app)
+    for router in routers():
+        app.include_router(router)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, limit=settings.http.max_body_bytes, streamed=UPLOADS)
+    app.add_middleware(Gate, guard=Guard(settings))
+    app.add_middleware(RequestContext, metrics=metrics)
+    return app
+
+
+def _version() -> str:
+    try:
+        return metadata.version("footnote")
+    except metadata.PackageNotFoundError:
+        return "0"

@@ -1,0 +1,62 @@
+"""The OpenAPI document: what FastAPI writes of the routes, completed by the problems every route may answer with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.api.shapes import Problem
+
+DESCRIPTION = """
+Answers questions over an organisation's documents, with a footnote for every statement.
+
+**Keys.** `Authorization: Bearer …` where keys are configured; a caller sees the documents of its groups, no others.
+
+**Errors** are `application/problem+json` (RFC 9457) with a stable `code` and the `request_id`; the OpenAI routes use
+OpenAI's shape.
+
+**Lists** are read with `limit` and `cursor`. **Creating** takes an `Idempotency-Key`: the same key and body again get
+the same response.
+
+**Streams** are server-sent events with ids: come back with `Last-Event-ID` and nothing is missed. Leaving does not
+cancel.
+"""
+
+TAGS = [
+    {"name": "documents", "description": "Files in, passages and pages out."},
+    {"name": "jobs", "description": "What becomes of an upload or a deletion."},
+    {"name": "collections", "description": "Named sets of documents."},
+    {"name": "search", "description": "Passages for a question."},
+    {"name": "answers", "description": "Statements with their sources."},
+    {"name": "conversations", "description": "Threads of questions."},
+    {"name": "feedback", "description": "What people think of answers."},
+    {"name": "openai", "description": "The same answers for OpenAI's clients."},
+    {"name": "health", "description": "For orchestrators and monitors."},
+]
+
+
+def install(app: FastAPI) -> None:
+    """Makes `app.openapi()` return the complete document."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _complete(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["Problem"] = problem
+    # FastAPI documents its own 422; ours has another shape.
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    return document
