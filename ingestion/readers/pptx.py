@@ -48,7 +48,7 @@ def read(path: Path, context: ReadContext) -> Iterator[Item]:
         for page, slide in enumerate(slides[: context.limits.max_pages], start=1):
             if page < context.first_page or page in context.skip_pages:
                 continue
-            yield Progress(page=page, total=total)
+            yield Progress(page=page, total=total, done=page - 1)
             if slide._element.get("show") in ("0", "false"):
                 seen.hidden.append(page)
             for block in _slide(slide, page, seen):

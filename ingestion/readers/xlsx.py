@@ -52,7 +52,7 @@ def _book(book: Any, path: Path, context: ReadContext) -> Iterator[Item]:
         page = book.sheetnames.index(sheet.title) + 1
         if page < context.first_page or page in context.skip_pages:
             continue
-        yield Progress(page=page, total=len(book.sheetnames))
+        yield Progress(page=page, total=len(book.sheetnames), done=page - 1)
         if sheet.sheet_state == "veryHidden":
             yield Notice(text=f"The sheet “{sheet.title}” is hidden by a program and was left out.")
             continue
@@ -66,18 +66,21 @@ def _book(book: Any, path: Path, context: ReadContext) -> Iterator[Item]:
                 text=f"The workbook is very large; it was read up to the sheet “{sheet.title}”, which was cut."
             )
             break
+    if budget.wide:
+        yield Notice(text=f"Columns beyond the first {_MOST_COLUMNS} were left out.")
     if unstored:
         yield Notice(
-            text=f"{unstored} formulas hold no stored result and were read as empty. "
-            "Open the file in a spreadsheet program, save it, and upload it again."
+            text=f"Formulas without a stored result were read as empty ({unstored} of them). Open the file in a "
+            "spreadsheet program, save it, and upload it again."
         )
 
 
 class _Budget:
-    """How many cells may still be looked at."""
+    """How many cells may still be looked at, and whether rows were cut."""
 
     def __init__(self, cells: float) -> None:
         self.left = cells
+        self.wide = False
 
 
 def _sheet(sheet: Any, page: int, scan: SheetScan, budget: _Budget) -> Iterator[Block]:
