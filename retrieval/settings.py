@@ -36,7 +36,7 @@ class IndexSettings(Room):
     optimize_log_bytes: int = Field(
         default=512 * 2**20,
         gt=0,
-        description="Writes remembered during a rebuild, in bytes; beyond them the rebuild is given up and tried later.",
+        description="Bytes of writes remembered during a rebuild; beyond them it is given up and tried later.",
     )
 
 
