@@ -1,0 +1,73 @@
+"""PNG and JPEG through Tesseract. Boxes are in points of the page that PyMuPDF makes of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.errors import BrokenFile, NoText, ParserLimit
+from ingestion.readers.base import Item, Meta, Notice, Progress, ReadContext
+from ingestion.readers.layout.paragraphs import blocks_of
+from ingestion.readers.layout.profile import learn
+from ingestion.readers.limits import ReadLimits
+from ingestion.readers.ocr import Tesseract
+
+_BROKEN = "The image is damaged and could not be opened. Save it again and upload the new copy."
+_LONG_SIDE = (1600, 5000)  # pixels between which Tesseract reads well
+
+
+def read(path: Path, context: ReadContext) -> Iterator[Item]:
+    """See `readers.base.Reader`. An image is a document of one page."""
+    import pymupdf
+
+    library: Any = pymupdf
+    library.TOOLS.mupdf_display_errors(False)
+    library.TOOLS.mupdf_display_warnings(False)
+    page, dpi = open_image(library, path, context.limits)
+    yield Meta(pages=1)
+    yield Progress(page=1, total=1)
+    ocr = Tesseract(library, context.limits)
+    problem = ocr.problem()
+    if problem is not None:
+        raise NoText(f"The image could not be read: {problem}")
+    try:
+        pieces = ocr.read(page, dpi)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever MuPDF and Tesseract find wrong with the pixels
+        raise BrokenFile(_BROKEN) from error
+    yield from blocks_of(pieces, 1, learn([pieces], 1))
+    if not pieces:
+        yield Notice(text="No text was found in the image.")
+    yield Progress(page=1, total=1, done=1)
+
+
+def open_image(library: Any, path: Path, limits: ReadLimits) -> tuple[Any, int]:
+    """The image as a page, and the resolution at which to draw it for Tesseract.
+
+    Its size is read from its header before a pixel is decoded. Raises `BrokenFile` and `ParserLimit`.
+    """
+    try:
+        profile = library.image_profile(path.read_bytes())
+        width, height = int(profile["width"]), int(profile["height"])
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise BrokenFile(_BROKEN) from error
+    if width * height > limits.max_image_pixels:
+        raise ParserLimit(
+            f"The image has {width} × {height} pixels, more than is allowed here (max_image_pixels). Make it smaller."
+        )
+    try:
+        document = library.open(str(path))
+        page = document.load_page(0)
+        longest = max(page.rect.width, page.rect.height)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise BrokenFile(_BROKEN) from error
+    if not 0 < longest < 1_000_000 or width < 1 or height < 1:
+        raise BrokenFile(_BROKEN)
+    pixels = min(max(max(width, height), _LONG_SIDE[0]), _LONG_SIDE[1])
+    return page, max(18, round(pixels / longest * 72))
