@@ -7,12 +7,13 @@ answers to is refused, so that a misspelling is not a silent default.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from agents.settings import AgentSettings
 from core.errors import ConfigurationError
@@ -128,6 +129,10 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         )
     try:
         return Settings(**overrides)
+    except SettingsError as error:  # it names the group; the value may be a secret and is not repeated
+        group = "".join(re.findall(r'field "(\w+)"', str(error))).upper()
+        named = sorted(name for name in environment if name.startswith(PREFIX + group))
+        raise ConfigurationError(f"Lists and mappings are JSON, and one of these is not: {', '.join(named)}.") from None
     except ValidationError as error:
         lines = [f"{PREFIX}{'__'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError("These settings cannot be used:\n  " + "\n  ".join(lines)) from None

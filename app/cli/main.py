@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from app.cli import admin, doctor, evaluate, ingest, library, questions, serve
+from app.cli import admin, configuration, doctor, evaluate, ingest, library, questions, serve
 from app.cli.output import Exit, fail
 from core.errors import ConfigurationError, FootnoteError, NotFound, Unavailable
 
@@ -30,6 +30,7 @@ cli.add_typer(library.jobs, name="jobs")
 cli.command("reindex")(admin.reindex)
 cli.command("backup")(admin.backup)
 cli.command("restore")(admin.restore)
+cli.command("settings")(configuration.settings)
 cli.command("doctor")(doctor.doctor)
 cli.add_typer(evaluate.cli, name="eval")
 
