@@ -6,11 +6,12 @@ from dataclasses import fields
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingestion.chunk_settings import ChunkSettings
 from ingestion.readers.limits import MIB, ReadLimits
 
 
 class IngestionSettings(BaseModel):
-    """How files are read. The defaults suit a machine with 4 GiB to spare."""
+    """How files are read and cut into chunks. The defaults suit a machine with 4 GiB to spare."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,6 +53,8 @@ class IngestionSettings(BaseModel):
     max_render_pixels: int = Field(
         40_000_000, ge=100_000, description="Pixels a page's picture may have; larger pages are scaled down."
     )
+
+    chunking: ChunkSettings = Field(default=ChunkSettings(), description="How documents are cut into chunks.")
 
     def read_limits(self) -> ReadLimits:
         """The part of these settings that the child needs."""

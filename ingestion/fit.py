@@ -1,0 +1,74 @@
+"""Cutting a sentence that is longer than a chunk: at line ends, clauses, commas, words, at last between characters."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from ingestion.pack import pack
+
+Measure = Callable[[Sequence[str]], list[int]]
+"""The tokens of each text, special tokens left out."""
+
+_CUTS = (
+    re.compile(r"\n\s*"),
+    re.compile(r"(?<=[;:])\s+|(?<=[；：؛])\s*"),
+    re.compile(r"(?<=,)\s+|(?<=[，、،])\s*|\s+(?=[–—|]\s)"),
+    re.compile(r"\s+"),
+)
+
+
+def cut(text: str, span: tuple[int, int], budget: int, measure: Measure) -> list[tuple[int, int]]:
+    """Spans inside `span` of `text`, in order and without the white space between them, none over `budget` tokens.
+
+    Only a single character that makes more than `budget` tokens would be over it.
+    """
+    parts = _fine(text, [span], budget, measure, 0)
+    sizes = measure([text[first:last] for first, last in parts])
+    groups = pack(sizes, budget)
+    while True:  # joined parts can, with some tokenizers, make more tokens than they did apart
+        spans = [(parts[first][0], parts[last - 1][1]) for first, last in groups]
+        over = [size > budget for size in measure([text[first:last] for first, last in spans])]
+        if not any(large and last - first > 1 for large, (first, last) in zip(over, groups, strict=True)):
+            return spans
+        groups = [half for large, group in zip(over, groups, strict=True) for half in _halves(group, large)]
+
+
+def _halves(group: tuple[int, int], large: bool) -> list[tuple[int, int]]:
+    first, last = group
+    middle = (first + last) // 2
+    return [(first, middle), (middle, last)] if large and last - first > 1 else [group]
+
+
+def _fine(
+    text: str, spans: Sequence[tuple[int, int]], budget: int, measure: Measure, level: int
+) -> list[tuple[int, int]]:
+    """Cuts those spans that are too long at the marks of `level`, then what is still too long at finer ones."""
+    parts: list[tuple[int, int]] = []
+    for span, size in zip(spans, measure([text[first:last] for first, last in spans]), strict=True):
+        if size <= budget or span[1] - span[0] < 2:
+            parts.append(span)
+        elif level < len(_CUTS):
+            parts += _fine(text, _at(_CUTS[level], text, span), budget, measure, level + 1)
+        else:
+            parts += _fine(text, _middle(text, span), budget, measure, level)
+    return parts
+
+
+def _at(mark: re.Pattern[str], text: str, span: tuple[int, int]) -> list[tuple[int, int]]:
+    parts, first = [], span[0]
+    for match in mark.finditer(text, *span):
+        if match.start() > first:
+            parts.append((first, match.start()))
+        first = match.end()
+    if first < span[1]:
+        parts.append((first, span[1]))
+    return parts
+
+
+def _middle(text: str, span: tuple[int, int]) -> list[tuple[int, int]]:
+    middle = (span[0] + span[1]) // 2
+    while middle < span[1] - 1 and unicodedata.combining(text[middle]):  # an accent stays with its letter
+        middle += 1
+    return [(span[0], middle), (middle, span[1])]
