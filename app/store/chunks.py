@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.store import codec, cursors
 from app.store.access import readable
 from app.store.database import Database
+from app.store.publishing import locked_version
 from app.store.records import Page
-from app.store.tables import chunks, document_groups, documents, generations, renditions, versions
+from app.store.tables import chunks, document_groups, documents, generations, renditions
 from core.errors import Conflict, NotFound
 from core.types import Chunk, Principal, StoredChunk
 
@@ -155,19 +156,13 @@ class Chunks:
 
 async def _writable(connection: AsyncConnection, version_id: str, generation: int) -> str:
     """The document of a version that may still get chunks, which cannot be deleted while this transaction lasts."""
-    statement = (
-        select(documents.c.id)
-        .join_from(versions, documents, documents.c.id == versions.c.document_id)
-        .where(
-            versions.c.id == version_id, versions.c.status.in_(("pending", "live")), documents.c.deleted_at.is_(None)
-        )
-    )
-    document_id: str | None = (await connection.execute(statement.with_for_update(of=documents, read=True))).scalar()
-    if document_id is None:
+    row = await locked_version(connection, version_id)
+    if row is None or row.status not in ("pending", "live") or row.d_deleted_at is not None:
         raise NotFound("This version is gone: its document was deleted, or a later version replaced it.")
     known = select(generations.c.id).where(generations.c.id == generation)
     if (await connection.execute(known.with_for_update(read=True))).first() is None:
         raise Conflict(f"Generation {generation} of the index does not exist any more.")
+    document_id: str = row.document_id
     return document_id
 
 

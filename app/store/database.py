@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import aiosqlite
 
 _BEGIN = "footnote_begin"
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _ERRORS = (SQLAlchemyError, sqlite3.Error)
 
 
@@ -37,17 +38,17 @@ class Database:
     Belongs to the event loop it was first used in.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = make_url(url)
+    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self.url = _address(url)
         self.dialect = self.url.get_backend_name()
-        if self.dialect not in ("sqlite", "postgresql"):
-            raise ConfigurationError(f"The database must be sqlite or postgresql, not {self.dialect}.")
+        self._patience = busy_seconds
         if self.dialect == "sqlite":
-            self._engine = _sqlite(url)
+            self._engine = _sqlite(self.url, busy_seconds)
             # Never in a transaction, so there is nothing to roll back when a connection comes back to the pool.
-            self._single = _sqlite(url, pool_reset_on_return=None).execution_options(**{_BEGIN: None})
+            single = _sqlite(self.url, busy_seconds, pool_reset_on_return=None)
+            self._single = single.execution_options(**{_BEGIN: None})
         else:
-            self._engine = self._single = create_async_engine(url, pool_pre_ping=True)
+            self._engine = self._single = create_async_engine(self.url, pool_pre_ping=True)
         self._snapshot = self._engine.execution_options(**_snapshot_options(self.dialect))
         # SQLite lets one connection write at a time; queueing here is fairer than its busy wait.
         self._turn = asyncio.Lock() if self.dialect == "sqlite" else None
@@ -62,7 +63,7 @@ class Database:
         if self.dialect != "sqlite":
             return
         async with self.read() as connection:
-            await connection.run_sync(_wal)
+            await connection.run_sync(_wal, self._patience)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -117,8 +118,20 @@ def _snapshot_options(dialect: str) -> dict[str, Any]:
     return {_BEGIN: "BEGIN"} if dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
 
 
-def _sqlite(url: str, **options: Any) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=8, max_overflow=8, connect_args={"timeout": BUSY_SECONDS}, **options)
+def _address(url: str) -> URL:
+    """The database's address with the driver we speak to it through. Raises `ConfigurationError`."""
+    try:
+        address = make_url(url)
+        backend = address.get_backend_name()
+    except SQLAlchemyError as error:
+        raise ConfigurationError("The database's address is not one; write it like sqlite:///path/to/file.") from error
+    if backend not in _DRIVERS:
+        raise ConfigurationError(f"The database must be sqlite or postgresql, not {backend}.")
+    return address.set(drivername=_DRIVERS[backend])
+
+
+def _sqlite(url: URL, busy_seconds: float, **options: Any) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=8, max_overflow=8, connect_args={"timeout": busy_seconds}, **options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
@@ -143,8 +156,8 @@ def _sqlite(url: str, **options: Any) -> AsyncEngine:
     return engine
 
 
-def _wal(connection: Connection) -> None:
-    deadline = time.monotonic() + BUSY_SECONDS
+def _wal(connection: Connection, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while True:
         try:
             if connection.exec_driver_sql("PRAGMA journal_mode=WAL").scalar() == "wal":

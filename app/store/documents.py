@@ -146,8 +146,7 @@ class Documents:
         False, and nothing changes, when the version is live: then its points must stay in the index too.
         """
         async with self._database.write() as connection:
-            statement = rows.select_versions().where(versions.c.id == version_id)
-            row = (await connection.execute(statement.with_for_update(of=documents))).first()
+            row = await publishing.locked_version(connection, version_id)
             if row is not None and row.live_version_id == version_id:
                 return False
             await publishing.remove_chunks(connection, version_id)

@@ -40,9 +40,15 @@ class Generations:
         found = await self.active()
         if found is not None:
             return found
-        async with self._database.write() as connection:
-            row = await _find(connection, generations.c.status == "active")
-            return rows.generation(row) if row else await _insert(connection, new, "active")
+        try:
+            async with self._database.write() as connection:
+                row = await _find(connection, generations.c.status == "active")
+                return rows.generation(row) if row else await _insert(connection, new, "active")
+        except Conflict:  # on PostgreSQL another process may have been quicker
+            found = await self.active()
+            if found is None:
+                raise
+            return found
 
     async def create_building(self, new: NewGeneration) -> IndexGeneration:
         """A generation to be filled. Raises `Conflict` while another is being built; resume or drop that one."""

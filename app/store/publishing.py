@@ -28,8 +28,7 @@ def dead() -> ColumnElement[bool]:
 
 async def publish(connection: AsyncConnection, version_id: str, generation: int) -> Published:
     """Decides and carries out; safe to do again. Raises `Conflict` when the version's chunks were never stored."""
-    statement = rows.select_versions().where(versions.c.id == version_id)
-    row = (await connection.execute(statement.with_for_update(of=documents))).first()
+    row = await locked_version(connection, version_id)
     if row is None or row.d_deleted_at is not None:
         return Published(outcome="deleted")
     if row.live_version_id == version_id:
@@ -44,6 +43,16 @@ async def publish(connection: AsyncConnection, version_id: str, generation: int)
         return Published(outcome="stale")
     await _make_live(connection, row, await _stored(connection, version_id, generation))
     return Published(outcome="live", replaced_version_ids=await _dead_ids(connection, row.document_id))
+
+
+async def locked_version(connection: AsyncConnection, version_id: str) -> rows.AnyRow | None:
+    """A version whose document nobody else changes while this transaction lasts.
+
+    Locked first and read afterwards, so that what is read is what the one before left behind.
+    """
+    own = select(versions.c.document_id).where(versions.c.id == version_id).scalar_subquery()
+    await connection.execute(select(documents.c.id).where(documents.c.id == own).with_for_update())
+    return (await connection.execute(rows.select_versions().where(versions.c.id == version_id))).first()
 
 
 async def _make_live(connection: AsyncConnection, row: rows.AnyRow, count: int) -> None:

@@ -11,7 +11,7 @@ from app.store.backup import backup_sqlite
 from app.store.chunks import Chunks
 from app.store.collections import Collections
 from app.store.conversations import Conversations
-from app.store.database import Database
+from app.store.database import BUSY_SECONDS, Database
 from app.store.documents import Documents
 from app.store.feedback import Feedbacks
 from app.store.generations import Generations
@@ -41,12 +41,12 @@ class Store:
         self.idempotency = Idempotency(database)
 
     @classmethod
-    async def open(cls, url: str) -> Store:
-        """Connects and migrates to the newest schema. `url` as SQLAlchemy's: `sqlite+aiosqlite:///PATH`, or PostgreSQL.
+    async def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Store:
+        """Connects and migrates to the newest schema. `url` is `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.
 
-        Raises `StoreUnavailable`, and `ConfigurationError` for a database that a newer Footnote wrote.
+        `busy_seconds` is how long a writer waits for another process's to finish. Raises `StoreUnavailable`, and `ConfigurationError` for a database that a newer Footnote wrote.
         """
-        database = Database(url)
+        database = Database(url, busy_seconds=busy_seconds)
         try:
             await database.prepare()
             await upgrade(database)

@@ -1,0 +1,121 @@
+"""A job's life: queued, running, and one of three ends; what may follow what."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import Conflict, NotFound
+
+
+async def test_every_change_is_a_revision_more(kit):
+    begun = await kit.begin()
+    jobs = kit.store.jobs
+    seen = [
+        await jobs.get(begun.job_id),
+        await jobs.start(begun.job_id),
+        await jobs.advance(begun.job_id, stage="parse", progress=0.1),
+        await jobs.advance(begun.job_id, progress=0.5, detail="page 3 of 9"),
+        await jobs.succeed(begun.job_id),
+    ]
+    assert [job.revision for job in seen] == [1, 2, 3, 4, 5]
+    assert [job.status for job in seen] == ["queued", "running", "running", "running", "succeeded"]
+    assert (seen[3].stage, seen[3].progress, seen[3].detail) == ("parse", 0.5, "page 3 of 9")
+    assert (seen[4].progress, seen[4].attempts, seen[4].finished) == (1.0, 1, True)
+    assert seen[4].updated_at >= seen[0].created_at
+
+
+async def test_taking_up_what_was_running_is_the_same_attempt(kit):
+    begun = await kit.begin()
+    await kit.store.jobs.start(begun.job_id)
+    assert (await kit.store.jobs.start(begun.job_id)).attempts == 1
+
+
+async def test_a_failed_job_says_why_and_can_be_retried(kit):
+    begun = await kit.begin()
+    await kit.store.jobs.start(begun.job_id)
+    failed = await kit.store.jobs.fail(begun.job_id, "password_protected", "The file needs a password.")
+    assert failed.error is not None
+    assert (failed.status, failed.error.code) == ("failed", "password_protected")
+    assert (await kit.store.documents.version(begun.version_id)).status == "failed"
+    retried = await kit.store.jobs.retry(begun.job_id, kit.ada)
+    assert (retried.status, retried.error, retried.attempts, retried.progress) == ("queued", None, 1, 0.0)
+    assert (await kit.store.documents.version(begun.version_id)).status == "pending"
+    assert (await kit.store.jobs.start(begun.job_id)).attempts == 2
+
+
+async def test_a_queued_job_is_cancelled_at_once_and_a_running_one_is_asked(kit):
+    queued, running = await kit.begin("a"), await kit.begin("b")
+    assert (await kit.store.jobs.request_cancel(queued.job_id, kit.ada)).status == "cancelled"
+    assert (await kit.store.documents.version(queued.version_id)).status == "cancelled"
+    await kit.store.jobs.start(running.job_id)
+    asked = await kit.store.jobs.request_cancel(running.job_id, kit.ada)
+    assert (asked.status, asked.cancel_requested) == ("running", True)
+    assert (await kit.store.jobs.advance(running.job_id, progress=0.5)).cancel_requested
+    assert (await kit.store.jobs.cancelled(running.job_id)).status == "cancelled"
+    retried = await kit.store.jobs.retry(running.job_id, kit.ada)
+    assert (retried.status, retried.cancel_requested) == ("queued", False)
+
+
+async def test_a_finished_job_stays_as_it_ended(kit):
+    begun = await kit.live()
+    jobs = kit.store.jobs
+    for late in (
+        jobs.fail(begun.job_id, "late", "Too late."),
+        jobs.cancelled(begun.job_id),
+        jobs.advance(begun.job_id, stage="parse", progress=0.1),
+    ):
+        assert (await late).status == "succeeded"
+    assert (await kit.store.documents.version(begun.version_id)).status == "live"
+    for refused in (jobs.request_cancel(begun.job_id, kit.ada), jobs.retry(begun.job_id, kit.ada)):
+        with pytest.raises(Conflict):
+            await refused
+    with pytest.raises(Conflict):
+        await jobs.start(begun.job_id)
+
+
+async def test_a_job_that_fails_after_publication_leaves_its_version_live(kit):
+    begun = await kit.begin()
+    await kit.store.jobs.start(begun.job_id)
+    await kit.index(begun.version_id, ["one"])
+    await kit.store.documents.publish(begun.version_id, kit.generation)
+    await kit.store.jobs.fail(begun.job_id, "index_unavailable", "The sweep failed.")
+    assert (await kit.store.documents.get(begun.document_id, kit.ada)).version_id == begun.version_id
+    await kit.store.jobs.retry(begun.job_id, kit.ada)
+    assert (await kit.store.documents.publish(begun.version_id, kit.generation)).live
+
+
+async def test_a_deletion_cannot_be_cancelled(kit):
+    begun = await kit.live()
+    job_id = await kit.store.documents.delete(begun.document_id, kit.ada)
+    with pytest.raises(Conflict, match="gone already"):
+        await kit.store.jobs.request_cancel(job_id, kit.ada)
+
+
+async def test_a_failed_deletion_can_be_retried_after_its_document_s_row_is_gone(kit):
+    begun = await kit.live()
+    job_id = await kit.store.documents.delete(begun.document_id, kit.ada)
+    await kit.store.documents.forget_versions([begun.version_id])
+    await kit.store.jobs.fail(job_id, "index_unavailable", "The index did not answer.")
+    assert (await kit.store.jobs.retry(job_id, kit.ada)).status == "queued"
+
+
+async def test_unfinished_jobs_are_told_oldest_first(kit):
+    first, second, done = await kit.begin("a"), await kit.begin("b"), await kit.live("c")
+    await kit.store.jobs.start(first.job_id)
+    assert [job.id for job in await kit.store.jobs.unfinished()] == [first.job_id, second.job_id]
+    assert [job.id for job in await kit.store.jobs.running()] == [first.job_id]
+    assert [job.id for job in await kit.store.jobs.queued()] == [second.job_id]
+    assert done.job_id not in {job.id for job in await kit.store.jobs.unfinished()}
+
+
+async def test_a_job_without_a_document(kit):
+    job = await kit.store.jobs.create("reindex", principal_id="root")
+    assert (job.kind, job.document_id) == ("reindex", None)
+    assert (await kit.store.jobs.list(kit.ada)).items == ()
+    assert len((await kit.store.jobs.list(kit.admin)).items) == 1
+
+
+async def test_an_unknown_job(kit):
+    for call in (kit.store.jobs.get("x"), kit.store.jobs.start("x"), kit.store.jobs.get_for("x", kit.admin)):
+        with pytest.raises(NotFound):
+            await call
