@@ -31,8 +31,8 @@ Found = Mapping[int, Sequence[Piece]]
 
 LEAST_ROOM = 16
 """Tokens that a chunk's text may always have, however long title and headings are."""
-CAPTION_TOKENS = 40
-"""A single sentence of up to this many tokens right above a table is its caption and is repeated with its header."""
+CAPTION_TOKENS = 48
+"""Short lines of up to this many tokens together, right above a table, are its caption and repeated with its header."""
 SMALL = 4
 """Text between two tables that is less than one part in this many of a chunk joins the text beyond the table."""
 LONGEST_TOKEN = 16
@@ -121,13 +121,15 @@ def _drafts(desk: Desk, found: Found, section: Section, budget: int, overlap: Ov
     """A section's drafts: its tables, each with its caption, and the runs of text between them."""
     runs: list[list[Piece]] = [[]]
     drafts: list[Draft] = []
-    for position, index in enumerate(section.blocks):
+    for index in section.blocks:
         if desk.blocks[index].kind != "table":
             runs[-1] += found[index]
         elif found[index]:
-            caption = _caption(desk, found, section.blocks[max(position - 1, 0) : position], budget)
-            if caption:
-                del runs[-1][-len(caption) :]
+            caption = _caption(desk, runs[-1], min(CAPTION_TOKENS, budget // SMALL))
+            while caption and runs[-1] and _is_alone(runs[-1]):  # the caption's own paragraphs move to the table
+                last = runs[-1].pop()
+                if last is caption[0]:
+                    break
             drafts += table_drafts(desk, found[index], caption, budget)
             runs.append([])
     for run in _joined(desk, runs, budget):
@@ -135,11 +137,29 @@ def _drafts(desk: Desk, found: Found, section: Section, budget: int, overlap: Ov
     return drafts
 
 
-def _caption(desk: Desk, found: Found, above: Sequence[int], budget: int) -> Sequence[Piece]:
-    """The one short sentence right above a table, if that is what stands there."""
-    if not above or desk.blocks[above[0]].kind not in ("paragraph", "heading") or len(found[above[0]]) != 1:
-        return ()
-    return found[above[0]] if found[above[0]][0].tokens <= min(CAPTION_TOKENS, budget // SMALL) else ()
+def _caption(desk: Desk, above: Sequence[Piece], room: int) -> Sequence[Piece]:
+    """What names a table right above it: "Revenue by region was as follows:", "(In millions)", or both.
+
+    A paragraph of one short sentence, the sentence before it too if that ends in a colon, or the last sentence of a
+    longer paragraph if that ends in a colon.
+    """
+    caption: list[Piece] = []
+    for position in range(len(above) - 1, max(len(above) - 3, -1), -1):
+        piece = above[position]
+        room -= piece.tokens
+        leads = desk.text(piece).endswith((":", "："))
+        short = not caption and _is_alone(above[: position + 1]) and desk.blocks[piece.block].kind == "paragraph"
+        if room < 0 or not (leads or short):
+            break
+        caption.insert(0, piece)
+        if leads:
+            break
+    return caption
+
+
+def _is_alone(run: Sequence[Piece]) -> bool:
+    """Whether the run's last piece is all of its paragraph."""
+    return len(run) == 1 or run[-2].block != run[-1].block
 
 
 def _joined(desk: Desk, runs: Sequence[list[Piece]], budget: int) -> list[list[Piece]]:

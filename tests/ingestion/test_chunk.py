@@ -280,3 +280,18 @@ def test_a_tokenizer_that_does_not_add_up_is_still_obeyed() -> None:
     assert len(chunks) > 1
     assert all(each.tokens <= 128 for each in chunks)
     assert chunks[0].tokens == Gluing().count([embedded_text("Handbook", chunks[0])])[0]
+
+
+def test_caption_may_be_a_units_line_and_the_sentence_that_leads_to_the_table(tokens: TokenCounter) -> None:
+    rows = table(("Year", "Sales"), ("2025", "12.4"))
+    first, second = of(tokens, paragraph("Sales grew. They were as follows:"), paragraph("(In millions)"), rows)
+    assert first.text == "Sales grew. They were as follows:"
+    assert second.text == "They were as follows:\n\n(In millions)\n\nYear | Sales\n2025 | 12.4"
+    (only,) = of(tokens, paragraph("Sales were as follows:"), paragraph("(In millions)"), rows)
+    assert sentences_of(only) == ["Sales were as follows:", "(In millions)", "2025 | 12.4"]
+
+
+def test_a_paragraph_above_a_table_is_no_caption(tokens: TokenCounter) -> None:
+    text = "Sales grew. Nobody knows why."
+    first, second = of(tokens, paragraph(text), table(("Year", "Sales"), ("2025", "12.4")))
+    assert (first.text, second.text) == (text, "Year | Sales\n2025 | 12.4")
