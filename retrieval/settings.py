@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -54,8 +56,114 @@ class LexicalSettings(Room):
     )
 
 
+class EmbedderSettings(Room):
+    """The embedding model, how it is run and how it is prompted."""
+
+    kind: Literal["openvino", "transformers"] = Field(
+        default="openvino",
+        description="openvino: a BERT-shaped model prepared by `python -m retrieval.prepare`, no torch at run time; "
+        "transformers: any sentence-transformers model.",
+    )
+    model: str | None = Field(
+        default=None,
+        description="Name or path of the model, e.g. BAAI/bge-m3; empty means the packaged all-MiniLM-L6-v2.",
+    )
+    revision: str | None = Field(default=None, description="transformers: the commit of a model named by its hub name.")
+    device: str = Field(default="cpu", description="transformers: the torch device, e.g. cuda.")
+    threads: int = Field(default=0, ge=0, le=256, description="Threads of one embedding call; 0 means every core.")
+    precision: Literal["auto", "float32", "bfloat16", "eight_bit"] = Field(
+        default="auto",
+        description="openvino: auto takes bfloat16 where the processor multiplies it natively (AMX), 8-bit weights "
+        "where it has VNNI, else float32. Vectors of one text differ by a cosine under 0.001 between them.",
+    )
+    batch_tokens: int = Field(
+        default=2048,
+        ge=1,
+        description="openvino: padded tokens of one batch of passages; small ones stay in the cache.",
+    )
+    batch: int = Field(default=8, ge=1, le=1024, description="transformers: passages in a batch.")
+    max_tokens: int | None = Field(
+        default=None, ge=8, description="Tokens read of one text if fewer than the model's own limit."
+    )
+    query_prompt: str | None = Field(
+        default=None,
+        description="transformers: name of the prompt for questions; empty follows the model's own config.",
+    )
+    passage_prompt: str | None = Field(
+        default=None, description="transformers: name of the prompt for passages; empty follows the model's own config."
+    )
+    query_prefix: str | None = Field(
+        default=None, description="transformers: text put before questions, for models that do not configure it."
+    )
+    passage_prefix: str | None = Field(
+        default=None, description="transformers: text put before passages, for models that do not configure it."
+    )
+
+
+class RerankerSettings(Room):
+    """What puts the best candidates in a better order, and how long it may take."""
+
+    kind: Literal["none", "maxsim", "cross_encoder"] = Field(
+        default="none",
+        description="none: the engine's fusion decides; maxsim: late interaction on the embedder's token vectors; "
+        "cross_encoder: any sentence-transformers CrossEncoder.",
+    )
+    model: str | None = Field(
+        default=None, description="cross_encoder: name or path of the model, e.g. BAAI/bge-reranker-v2-m3."
+    )
+    revision: str | None = Field(
+        default=None, description="cross_encoder: the commit of a model named by its hub name."
+    )
+    device: str = Field(default="cpu", description="cross_encoder: the torch device, e.g. cuda.")
+    batch: int = Field(default=16, ge=1, le=1024, description="cross_encoder: pairs in a batch.")
+    max_tokens: int | None = Field(
+        default=None, ge=16, description="cross_encoder: tokens read of a pair if fewer than the model's own limit."
+    )
+    top: int = Field(
+        default=50, ge=1, le=500, description="Candidates that are reranked; the rest keep their order below."
+    )
+    weight: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="The reranker's share in the order, the fused score has the rest; both standardised. 1: it alone.",
+    )
+    deadline: float = Field(
+        default=1.5, gt=0, description="Seconds after which the fused order is kept and said to be degraded."
+    )
+
+
+class SearchSettings(Room):
+    """From a question to hits: fusion, candidates, limits."""
+
+    fusion: Literal["rrf", "dbsf"] = Field(
+        default="rrf", description="rrf: weighted reciprocal ranks; dbsf: distribution-based score fusion."
+    )
+    rrf_k: int = Field(
+        default=61, ge=1, description="RRF's constant; the engine's ranks begin at 0, so the textbook's 60 is 61."
+    )
+    dense_weight: float = Field(default=1.0, ge=0, description="Weight of the dense leg in RRF.")
+    lexical_weight: float = Field(default=1.0, ge=0, description="Weight of the lexical leg in RRF.")
+    prefetch: int = Field(default=100, ge=50, le=5000, description="Candidates that each leg brings into fusion.")
+    max_limit: int = Field(default=500, ge=1, le=5000, description="The most hits one search may ask for.")
+    max_query_chars: int = Field(default=4000, ge=1, description="The longest question accepted, in characters.")
+    embed_deadline: float = Field(
+        default=5.0, gt=0, description="Seconds after which a hybrid search goes on without the question's vector."
+    )
+    near_duplicate: float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="Share of common words from which overlapping chunks of one document count as one passage.",
+    )
+    query_cache: int = Field(default=512, ge=0, description="Vectors of recent questions kept in memory.")
+
+
 class RetrievalSettings(Room):
     """Everything about retrieval."""
 
     index: IndexSettings = IndexSettings()
     lexical: LexicalSettings = LexicalSettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    reranker: RerankerSettings = RerankerSettings()
+    search: SearchSettings = SearchSettings()
