@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from core.types import Block, Box, ChunkKind
 from ingestion.fit import Measure
@@ -14,7 +14,8 @@ from ingestion.pack import Overlap, pack
 from ingestion.pieces import BETWEEN_CELLS, Piece, fitted
 
 HEADER_SHARE = 2
-"""A header that takes more than one part in this many of a chunk is repeated in parts, above the cells they name."""
+"""A header that takes more than one part in this many of a chunk is shortened where its cells begin alike; a cell that
+alone takes more is no header."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,18 +60,19 @@ def table_drafts(desk: Desk, rows: Sequence[Piece], caption: Sequence[Piece], bu
     budget -= sum(piece.tokens for piece in caption)
     header = _header(desk, rows, budget)
     body = rows[1:] if header else rows
-    head = header.tokens if header else 0
+    names = _names(desk, header, budget) if header else []
+    above = BETWEEN_CELLS.join(names)
+    head = desk.measure([above])[0]
     drafts: list[Draft] = []
-    for fits, group in groupby(body, key=lambda row: head * HEADER_SHARE <= budget and head + row.tokens <= budget):
+    for fits, group in groupby(body, key=lambda row: head + row.tokens <= budget):
         neighbours = list(group)
         if fits:
-            above = desk.text(header) if header else ""
             for first, last in pack([row.tokens for row in neighbours], budget - head):
                 drafts.append(_table(desk, neighbours[first:last], caption, above, header, first_draft=not drafts))
         else:
             for row in neighbours:
-                for part, above in _row_parts(desk, row, header, budget):
-                    drafts.append(_table(desk, [part], caption, above, header, first_draft=not drafts))
+                for part, above_part in _row_parts(desk, row, names, budget):
+                    drafts.append(_table(desk, [part], caption, above_part, header, first_draft=not drafts))
     return drafts
 
 
@@ -81,6 +83,24 @@ def _header(desk: Desk, rows: Sequence[Piece], budget: int) -> Piece | None:
     text = desk.blocks[rows[0].block].text
     longest = max(desk.measure([text[first:last] for first, last in rows[0].cells]), default=0)
     return rows[0] if longest * HEADER_SHARE <= budget else None
+
+
+def _names(desk: Desk, header: Piece, budget: int) -> list[str]:
+    """The header's cells; in a long header, words that several cells begin with are kept in the first of them only.
+
+    Such words come from a cell that spans them all: "Year ended June 30, 2025 | Year ended June 30, 2024".
+    """
+    text = desk.blocks[header.block].text
+    names = [text[first:last] for first, last in header.cells]
+    if header.tokens * HEADER_SHARE <= budget:
+        return names
+    shortened = list(names)
+    for i, (before, name) in enumerate(pairwise(names), start=1):
+        left, right = before.split(), name.split()
+        alike = next((n for n, pair in enumerate(zip(left, right, strict=False)) if pair[0] != pair[1]), len(left))
+        if 0 < alike < len(right):
+            shortened[i] = " ".join(right[alike:])
+    return shortened
 
 
 def _text(desk: Desk, group: Sequence[Piece]) -> Draft:
@@ -138,17 +158,15 @@ def _table(
     )
 
 
-def _row_parts(desk: Desk, row: Piece, header: Piece | None, budget: int) -> list[tuple[Piece, str]]:
-    """Parts of a row that fit into `budget` tokens, each with the header cells to stand above it."""
+def _row_parts(desk: Desk, row: Piece, names: Sequence[str], budget: int) -> list[tuple[Piece, str]]:
+    """Parts of a row that fit into `budget` tokens, each with the header's cells to stand above it."""
     text = desk.blocks[row.block].text
-    names = [text[first:last] for first, last in header.cells] if header else []
-    names += [""] * (len(row.cells) - len(names))
+    heads = desk.measure([*names, *[""] * (len(row.cells) - len(names))][: len(row.cells)])
     values = desk.measure([text[first:last] for first, last in row.cells])
-    heads = desk.measure(names[: len(row.cells)])
     bar = desk.measure([BETWEEN_CELLS])[0] if len(row.cells) > 1 else 0
     parts: list[tuple[Piece, str]] = []
     for first, last in pack([v + h + 2 * bar for v, h in zip(values, heads, strict=True)], budget):
-        above = BETWEEN_CELLS.join(names[first:last]) if header else ""
+        above = BETWEEN_CELLS.join(names[first:last])
         part = Piece(
             block=row.block,
             start=row.cells[first][0],
@@ -158,7 +176,7 @@ def _row_parts(desk: Desk, row: Piece, header: Piece | None, budget: int) -> lis
             closes=row.closes and last == len(row.cells),
         )
         if text[part.start : part.end].strip(" |"):
-            room = budget - (sum(heads[first:last]) + bar * (last - first - 1) if header else 0)
+            room = budget - (sum(heads[first:last]) + bar * (last - first - 1) if names else 0)
             parts += [(cut, above) for cut in fitted([part], [text], room, desk.measure)]
     return parts
 

@@ -295,3 +295,14 @@ def test_a_paragraph_above_a_table_is_no_caption(tokens: TokenCounter) -> None:
     text = "Sales grew. Nobody knows why."
     first, second = of(tokens, paragraph(text), table(("Year", "Sales"), ("2025", "12.4")))
     assert (first.text, second.text) == (text, "Year | Sales\n2025 | 12.4")
+
+
+def test_long_header_says_what_its_cells_share_once(tokens: TokenCounter) -> None:
+    shared = "Consolidated statements of the equity of the shareholders for the years that ended in December 2025"
+    columns = ("Common stock", "Retained earnings", "Other income", "Total", "Minorities", "Everything")
+    header = ("In thousands", *(f"{shared} {column}" for column in columns))
+    rows = [(f"Item number {n}", *[f"{n},{column}00" for column in range(6)]) for n in range(40)]
+    chunks = of(tokens, table(header, *rows))
+    assert len(chunks) < len(rows) / 3
+    for each in chunks:
+        assert each.text.startswith(f"In thousands | {shared} Common stock | Retained earnings | Other income | Total")
