@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from core.errors import BrokenFile, NoText, ParserLimit
 from ingestion.readers.base import Item, Meta, Notice, Progress, ReadContext
@@ -37,7 +38,7 @@ def read(path: Path, context: ReadContext) -> Iterator[Item]:
         raise
     except Exception as error:  # whatever MuPDF and Tesseract find wrong with the pixels
         raise BrokenFile(_BROKEN) from error
-    yield from blocks_of(pieces, 1, learn([pieces], 1))
+    yield from blocks_of(pieces, 1, learn({1: pieces}, 1))
     if not pieces:
         yield Notice(text="No text was found in the image.")
     yield Progress(page=1, total=1, done=1)
@@ -48,13 +49,11 @@ def open_image(library: Any, path: Path, limits: ReadLimits) -> tuple[Any, int]:
 
     Its size is read from its header before a pixel is decoded. Raises `BrokenFile` and `ParserLimit`.
     """
-    try:
-        profile = library.image_profile(path.read_bytes())
-        width, height = int(profile["width"]), int(profile["height"])
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise BrokenFile(_BROKEN) from error
+    with path.open("rb") as file:
+        size = image_size(file)
+    if size is None:
+        raise BrokenFile(_BROKEN)
+    width, height = size
     if width * height > limits.max_image_pixels:
         raise ParserLimit(
             f"The image has {width} × {height} pixels, more than is allowed here (max_image_pixels). Make it smaller."
@@ -67,7 +66,27 @@ def open_image(library: Any, path: Path, limits: ReadLimits) -> tuple[Any, int]:
         raise
     except Exception as error:
         raise BrokenFile(_BROKEN) from error
-    if not 0 < longest < 1_000_000 or width < 1 or height < 1:
+    if not 0 < longest < 1_000_000:
         raise BrokenFile(_BROKEN)
     pixels = min(max(max(width, height), _LONG_SIDE[0]), _LONG_SIDE[1])
     return page, max(18, round(pixels / longest * 72))
+
+
+def image_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Width and height in pixels from the header of a PNG (chunk IHDR) or a JPEG (frame header); None without one."""
+    head = file.read(24)
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        width, height = struct.unpack(">II", head[16:24]) if head[12:16] == b"IHDR" and len(head) == 24 else (0, 0)
+        return (width, height) if width and height else None
+    file.seek(2)
+    while len(mark := file.read(4)) == 4 and mark[0] == 0xFF:
+        if mark[1] == 0xFF:  # a fill byte
+            file.seek(-3, 1)
+            continue
+        length = int.from_bytes(mark[2:4], "big")
+        if 0xC0 <= mark[1] <= 0xCF and mark[1] not in (0xC4, 0xC8, 0xCC):
+            frame = file.read(5)
+            height, width = struct.unpack(">HH", frame[1:5]) if len(frame) == 5 else (0, 0)
+            return (width, height) if width and height else None
+        file.seek(length - 2, 1)
+    return None

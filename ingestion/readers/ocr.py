@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from ingestion.readers.base import Notice
@@ -77,7 +78,7 @@ class Tesseract:
             flags=self._flags, language="+".join(self._languages), dpi=dpi, full=True, tessdata=self._folder
         )
         content = page.get_text("dict", textpage=text, flags=self._flags)
-        return pieces_of(content["blocks"], page.rect.width, page.rect.height)
+        return _evened(pieces_of(content["blocks"], page.rect.width, page.rect.height))
 
     def _dpi(self, page: Any) -> int:
         """The settings' resolution, less where the page is so large that its picture would be too big."""
@@ -97,3 +98,13 @@ class Tesseract:
             height = min(y1, page.rect.y1) - max(y0, page.rect.y0)
             covered += max(width, 0.0) * max(height, 0.0)
         return float(min(covered / area, 1.0))
+
+
+def _evened(pieces: list[Piece]) -> list[Piece]:
+    """Tesseract guesses a size from each line's tallest letter; what is about the usual size gets the usual size."""
+    if pieces:
+        usual = median(piece.size for piece in pieces for _ in range(1 + len(piece.text) // 10))
+        for piece in pieces:
+            if abs(piece.size - usual) < 0.3 * usual:
+                piece.size = usual
+    return pieces

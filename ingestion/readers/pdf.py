@@ -105,11 +105,11 @@ class _Pages:
             if number not in self._context.skip_pages:
                 yield Progress(page=number, total=self._total, done=self._context.first_page - 1)
                 self._sampled[number] = self._pieces(number)
-        profile = replace(learn(list(self._sampled.values()), self._total), outline=self._outline())
+        profile = replace(learn(self._sampled, self._total), outline=self._outline())
         styles = Counter(
             style
-            for pieces in self._sampled.values()
-            for style in {style for style, _ in headings(profile.without_running(pieces), profile)}
+            for number, pieces in self._sampled.items()
+            for style in {style for style, _ in headings(profile.without_running(pieces, number), profile)}
         )
         often = 2 if self._total > 3 else 1  # what only a cover has is no level
         kept = [style for style, pages in styles.items() if pages >= often]
@@ -125,7 +125,7 @@ class _Pages:
             yield self._broken[number]
         if self._ocr.notice is not None:
             yield self._ocr.notice
-        yield from blocks_of(self._profile.without_running(pieces), number, self._profile)
+        yield from blocks_of(self._profile.without_running(pieces, number), number, self._profile)
 
     def title(self) -> str | None:
         """The document's own title: its metadata's if that is one, else the first big heading of page 1."""

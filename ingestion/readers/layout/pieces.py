@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
+from unicodedata import normalize
 
 from core.types import Box
 
 _BOLD, _ITALIC = 16, 2
 _BOLD_NAME = re.compile(r"bold|black|heavy|semibd|demi", re.I)
 _SPACES = re.compile(r"[\s\u00a0\u2000-\u200b\u202f\u3000\ufeff]+")
+_FORMS = re.compile("[\ufb00-\ufdff\ufe70-\ufefc]")  # ligatures and Arabic letters by their shape, not their meaning
 _CURRENCY: Final = frozenset({"$", "€", "£", "¥", "US$", "C$", "A$", "($", "(€", "(£"})
 
 
@@ -78,6 +80,8 @@ def _add_line(spans: Sequence[Mapping[str, Any]], into: list[Piece], turn: int, 
     for span in spans:
         raw = span["text"]
         text = _SPACES.sub(" ", raw).strip()
+        if not text.isascii() and _FORMS.search(text):
+            text = normalize("NFKC", text)
         if not text:
             spaced = True
             continue

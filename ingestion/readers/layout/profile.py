@@ -16,8 +16,11 @@ Style = tuple[float, bool, bool, bool]
 """Size in half points, capitals, bold, upright: the greater, the higher the heading."""
 
 _EDGE_ROWS = 3  # at the top and at the bottom of a page, where running lines may stand
-_DIGITS = re.compile(r"\d+|\b[ivxlc]+\b")
-_PAGE_NUMBER = re.compile(r"^(?:page\s*)?[-–—|\s]*#[-–—|\s]*(?:(?:of|/)\s*#)?[-–—|\s]*$", re.I)
+_MAX_OFFSET = 50  # between the number printed on a page and its place in the file
+_NUMBER = re.compile(r"(?<!\d)\d{1,4}(?!\d)")
+_PAGE_NUMBER = re.compile(
+    r"^(?:page\s*)?[-–—|\s]*(?:\d{1,4}|[ivxl]{1,7})[-–—|\s]*(?:(?:of|/)\s*\d{1,4})?[-–—|\s]*$", re.I
+)
 _WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
 
 
@@ -38,15 +41,15 @@ class Profile:
     outline: Mapping[tuple[int, str], int] = field(default_factory=dict)
     pages: int = 1
 
-    def without_running(self, pieces: Sequence[Piece]) -> list[Piece]:
+    def without_running(self, pieces: Sequence[Piece], page: int) -> list[Piece]:
         """The pieces of a page without its running lines and its number."""
         if self.pages < 2:
             return list(pieces)
-        edges = _edge_pieces(pieces)
         drop = {
             id(piece)
-            for piece in edges
-            if (key := _key(piece)) in self.running or (_PAGE_NUMBER.match(key) and _alone(piece, pieces))
+            for piece in _edge_pieces(pieces)
+            if not self.running.isdisjoint(_keys(piece, page))
+            or (_PAGE_NUMBER.match(piece.text) and _alone(piece, pieces))
         }
         return [piece for piece in pieces if id(piece) not in drop] if drop else list(pieces)
 
@@ -67,18 +70,18 @@ class Profile:
         return next((self.outline[at, key] for at in (page, page - 1, page + 1) if (at, key) in self.outline), 0)
 
 
-def learn(samples: Sequence[Sequence[Piece]], pages: int) -> Profile:
-    """A profile from the pieces of some pages; `pages` is how many the document has."""
+def learn(samples: Mapping[int, Sequence[Piece]], pages: int) -> Profile:
+    """A profile from the pieces of some pages by their numbers; `pages` is how many the document has."""
     weights: Counter[tuple[float, bool]] = Counter()
     running: Counter[str] = Counter()
     words: set[str] = set()
-    for pieces in samples:
+    for page, pieces in samples.items():
         for piece in pieces:
             weights[round(piece.size * 2) / 2, piece.bold] += len(piece.text)
             words.update(word.lower() for word in _WORD.findall(piece.text))
-        running.update({_key(piece) for piece in _edge_pieces(pieces)})
-    full = sum(1 for pieces in samples if pieces)
-    enough = max(3, 0.4 * full) if full > 3 else 2
+        running.update({key for piece in _edge_pieces(pieces) for key in _keys(piece, page)})
+    full = sum(1 for pieces in samples.values() if pieces)
+    enough = max(3, 0.4 * full) if full > 3 else full
     sizes: Counter[float] = Counter()
     for (size, _), weight in weights.items():
         sizes[size] += weight
@@ -106,8 +109,15 @@ def _plain(text: str) -> str:
     return " ".join(_WORD.findall(text.lower())) or " ".join(text.lower().split())
 
 
-def _key(piece: Piece) -> str:
-    return _DIGITS.sub("#", piece.text.lower())[:120]
+def _keys(piece: Piece, page: int) -> set[str]:
+    """What a running line has in common with itself on other pages: its words, or those and numbers counting along."""
+
+    def count(match: re.Match[str]) -> str:
+        off = int(match[0]) - page
+        return f"#{off:+d}" if abs(off) <= _MAX_OFFSET else match[0]
+
+    text = piece.text.lower()[:120]
+    return {text, _NUMBER.sub(count, text)}
 
 
 def _edge_pieces(pieces: Sequence[Piece]) -> list[Piece]:

@@ -24,6 +24,7 @@ _NUMBER: Final = re.compile(
 )
 _YEAR: Final = re.compile(r"^(?:FY|Q[1-4] ?)?'?(?:19|20)\d\d(?:\s*\(\w\))?$")
 _LIST_MARK: Final = re.compile(r"^(?:[•●▪◦‣·■–—*§\uf0a7\uf0b7\uf0d8-]|\(?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})[.)])$")
+_LOOSE: Final = re.compile(r"(?<=[$€£¥]) (?=[\d(])|(?<=\d|\)) (?=%)")  # "$ 12" and "12 %"
 _MAX_HEADER: Final = 6
 _MIN_ROWS: Final = 2
 
@@ -91,7 +92,7 @@ def table_block(rows: Sequence[Row], zone: Zone, page: int) -> Block:
             spots.append(list(row))
         previous = row
     used = [column for column in range(width) if any(texts[column] for texts in cells)]
-    table = tuple(tuple(texts[column] for column in used) for texts in cells)
+    table = tuple(tuple(_LOOSE.sub("", texts[column]) for column in used) for texts in cells)
     return Block(
         kind="table",
         text="\n".join(" | ".join(texts) for texts in table),
@@ -207,8 +208,8 @@ def _heads_columns(piece: Piece, body: Sequence[Row]) -> bool:
     """Whether a lone piece above a table stands over its columns of figures: "Year Ended December 31,"."""
     firsts = [row[0].x1 for row in body if len(row) >= 2 and _NUMBER.match(row[-1].text)]
     lefts = [row[0].x0 for row in body]
-    if not firsts or len(piece.text) > 70:
-        return False
+    if not firsts or len(piece.text) > 70 or (piece.text.isupper() and len(piece.text.split()) > 2):
+        return False  # the last is a caption
     left, right = min(lefts), max(row[-1].x1 for row in body)
     return piece.x0 > left + 0.25 * (right - left) and piece.x1 <= right + 5
 
@@ -319,11 +320,13 @@ def _belongs(before: Piece, piece: Piece, *, alone: bool) -> bool:
 
 
 def _together(a: Piece, b: Piece, between: str) -> Piece:
+    """Two pieces as one. A sign does not widen the column of its figure, so that figures stay in line."""
     longer = b if len(b.text) > len(a.text) else a
     return replace(
         a,
         text=f"{a.text}{between}{b.text}",
-        x1=max(a.x1, b.x1),
+        x0=b.x0 if _PREFIX.match(a.text) else min(a.x0, b.x0),
+        x1=a.x1 if _SUFFIX.match(b.text) else max(a.x1, b.x1),
         y0=min(a.y0, b.y0),
         y1=max(a.y1, b.y1),
         bold=longer.bold,
