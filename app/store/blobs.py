@@ -175,7 +175,8 @@ async def _write(path: Path, pieces: AsyncIterable[bytes], limit: int) -> tuple[
 
 
 def _create(path: Path) -> BinaryIO:
-    return path.open("xb")
+    # What people upload is nobody else's on this machine.
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def _append(file: BinaryIO, digest: hashlib._Hash, piece: bytes) -> None:

@@ -52,7 +52,10 @@ async def locked_version(connection: AsyncConnection, version_id: str) -> rows.A
     """
     own = select(versions.c.document_id).where(versions.c.id == version_id).scalar_subquery()
     await connection.execute(select(documents.c.id).where(documents.c.id == own).with_for_update())
-    return (await connection.execute(rows.select_versions().where(versions.c.id == version_id))).first()
+    row: rows.AnyRow | None = (
+        await connection.execute(rows.select_versions().where(versions.c.id == version_id))
+    ).first()
+    return row
 
 
 async def _make_live(connection: AsyncConnection, row: rows.AnyRow, count: int) -> None:

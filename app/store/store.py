@@ -44,7 +44,8 @@ class Store:
     async def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Store:
         """Connects and migrates to the newest schema. `url` is `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.
 
-        `busy_seconds` is how long a writer waits for another process's to finish. Raises `StoreUnavailable`, and `ConfigurationError` for a database that a newer Footnote wrote.
+        `busy_seconds` is how long a writer waits for another process's to finish. Raises `StoreUnavailable`, and
+        `ConfigurationError` for a database that a newer Footnote wrote.
         """
         database = Database(url, busy_seconds=busy_seconds)
         try:

@@ -1,0 +1,96 @@
+"""The seam to the driver: how SQLite is set up, and its errors in our words."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from sqlalchemy import text
+
+from app.store.database import Database, translated
+from app.store.store import Store
+from core.errors import ConfigurationError, StoreUnavailable
+
+
+async def test_a_commit_is_on_disk_before_it_is_acknowledged_and_readers_do_not_wait(url):
+    database = Database(url)
+    await database.prepare()
+    for connect in (database.read, database.snapshot, database.write):
+        async with connect() as connection:
+            values = [
+                (await connection.execute(text(f"PRAGMA {name}"))).scalar()
+                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            ]
+        assert values == ["wal", 2, 1, 15000]
+    await database.close()
+
+
+async def test_a_block_that_raises_leaves_nothing(store):
+    async def break_off() -> None:
+        async with store._database.write() as connection:
+            await connection.execute(text("DELETE FROM collections"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await break_off()
+    assert [c.name for c in await store.collections.list()] == ["default"]
+
+
+async def test_a_reader_is_not_kept_waiting_by_a_writer(store, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE collections SET description = 'changing'")
+        assert (await store.collections.get("default")).description == ""
+
+
+async def test_a_writer_that_waits_too_long_says_so(store, url, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with await Store.open(url, busy_seconds=0.05) as hasty:
+            with pytest.raises(StoreUnavailable, match="busy"):
+                await hasty.collections.create("more")
+            other.execute("ROLLBACK")
+            await hasty.collections.create("more")
+
+
+async def test_a_file_that_may_not_be_written_says_so(store, tmp_path):
+    await store.close()
+    read_only = f"sqlite:///file:{tmp_path / 'store.sqlite'}?mode=ro&uri=true"
+    async with await Store.open(read_only) as opened:
+        with pytest.raises(StoreUnavailable, match="right to write"):
+            await opened.collections.create("more")
+
+
+async def test_a_full_disk_says_so(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "small.sqlite")) as small:
+        small.execute("PRAGMA max_page_count = 2")
+        small.execute("CREATE TABLE t (x)")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            small.execute("INSERT INTO t VALUES (zeroblob(100000))")
+    error = translated(caught.value)
+    assert isinstance(error, StoreUnavailable)
+    assert "disk is full" in error.message
+
+
+async def test_a_file_that_is_no_database_says_so(tmp_path):
+    path = tmp_path / "notes.sqlite"
+    path.write_bytes(b"These are notes, not a database. " * 200)
+    with pytest.raises(StoreUnavailable, match="footnote restore"):
+        await Store.open(f"sqlite:///{path}")
+
+
+async def test_a_folder_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(StoreUnavailable, match="folder exists"):
+        await Store.open(f"sqlite:///{tmp_path / 'nowhere' / 'store.sqlite'}")
+
+
+async def test_a_server_that_does_not_answer_says_so():
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        await Store.open("postgresql://nobody@127.0.0.1:1/none")
+
+
+@pytest.mark.parametrize("address", ["nonsense", "mysql://root@localhost/x", ""])
+async def test_an_address_that_cannot_work_is_refused(address):
+    with pytest.raises(ConfigurationError):
+        await Store.open(address)
