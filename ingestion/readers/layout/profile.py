@@ -17,6 +17,8 @@ Style = tuple[float, bool, bool, bool]
 
 _EDGE_ROWS = 3  # at the top and at the bottom of a page, where running lines may stand
 _MAX_OFFSET = 50  # between the number printed on a page and its place in the file
+_SHORT = 25  # characters of the name of a part or a chapter above a page
+_SECTION = re.compile(r"\b(?:\d{1,2}[a-z]?|[ivxl]{1,5})\b")
 _NUMBER = re.compile(r"(?<!\d)\d{1,4}(?!\d)")
 _PAGE_NUMBER = re.compile(
     r"^(?:page\s*)?[-–—|\s]*(?:\d{1,4}|[ivxl]{1,7})[-–—|\s]*(?:(?:of|/)\s*\d{1,4})?[-–—|\s]*$", re.I
@@ -110,14 +112,20 @@ def _plain(text: str) -> str:
 
 
 def _keys(piece: Piece, page: int) -> set[str]:
-    """What a running line has in common with itself on other pages: its words, or those and numbers counting along."""
+    """What a running line has in common with itself on other pages.
+
+    That is its words, or those and numbers that count with the pages, or its place and those without "II" and "Item 8".
+    """
 
     def count(match: re.Match[str]) -> str:
         off = int(match[0]) - page
         return f"#{off:+d}" if abs(off) <= _MAX_OFFSET else match[0]
 
     text = piece.text.lower()[:120]
-    return {text, _NUMBER.sub(count, text)}
+    keys = {text, _NUMBER.sub(count, text)}
+    if len(text) <= _SHORT:
+        keys.add(f"{_SECTION.sub('#', text)}@{round(piece.y0 / 8)}")
+    return keys
 
 
 def _edge_pieces(pieces: Sequence[Piece]) -> list[Piece]:
