@@ -1,0 +1,114 @@
+"""The best sentences for a question, and how confident one may be that they answer it.
+
+Each sentence is scored by likeness in meaning and by the question's terms that it has, that stand near it, and that
+its passage has, rare terms weighing more. Repetition is kept out by maximal marginal relevance (Carbonell and
+Goldstein, 1998). Confidence is a logistic function of the best sentence's features. Weights were fitted by
+`bench/calibrate_answers.py` on questions whose article was present or removed; cues of the expected answer's type (a
+number, a date, a name) were measured to gain nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.terms import terms
+from serving.sentences import Candidate
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """Weights of a sentence's features: cosine, terms in it, near it, around it, and its passage's rank."""
+
+    cosine: float
+    own: float
+    near: float
+    around: float
+    rank: float
+
+    def row(self) -> Matrix:
+        return np.array([self.cosine, self.own, self.near, self.around, self.rank], dtype=np.float32)
+
+
+RANKING = Weights(cosine=4.0, own=3.5, near=4.0, around=2.0, rank=1.0)
+CONFIDENCE = Weights(cosine=6.1, own=0.9, near=0.9, around=2.2, rank=0.0)
+CONFIDENCE_BIAS = -5.0
+
+MARGIN = 1.5
+"""How far below the best score a further sentence may lie to be said too."""
+DIVERSITY = 1.0
+"""What a sentence loses for being the same, in meaning, as one already chosen."""
+REPEATED = 0.9
+"""The cosine from which a sentence repeats another."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extract:
+    """The chosen sentences in reading order, and the confidence in [0, 1] that the best of them answers."""
+
+    confidence: float
+    chosen: tuple[Candidate, ...]
+
+
+NOTHING = Extract(confidence=0.0, chosen=())
+
+
+def shortlist(question: str, found: Sequence[Candidate], limit: int) -> list[Candidate]:
+    """The candidates worth comparing by meaning: best by words and rank, in reading order."""
+    if len(found) <= limit:
+        return list(found)
+    weights = RANKING.row()
+    scores = _lexical(question, found) @ weights[1:]
+    best = sorted(np.argsort(-scores, kind="stable")[:limit].tolist())
+    return [found[i] for i in best]
+
+
+def extract(question: str, found: Sequence[Candidate], rows: Matrix, asked: Matrix, limit: int) -> Extract:
+    """At most `limit` sentences. `rows` are the candidates' unit vectors, `asked` is the question's."""
+    if not found:
+        return NOTHING
+    features = np.column_stack([rows @ asked, _lexical(question, found)])
+    scores = features @ RANKING.row()
+    best = int(scores.argmax())
+    logit = float(features[best] @ CONFIDENCE.row()) + CONFIDENCE_BIAS
+    chosen = _diverse(scores, rows, best, limit)
+    return Extract(
+        confidence=1 / (1 + math.exp(-logit)),
+        chosen=tuple(sorted((found[i] for i in chosen), key=lambda candidate: candidate.position)),
+    )
+
+
+def _diverse(scores: Matrix, rows: Matrix, best: int, limit: int) -> list[int]:
+    chosen = [best]
+    alike = rows @ rows.T
+    while len(chosen) < min(limit, len(scores)):
+        nearest = alike[:, chosen].max(axis=1)
+        worth = np.where(nearest < REPEATED, scores - DIVERSITY * nearest, -np.inf)
+        worth[chosen] = -np.inf
+        following = int(worth.argmax())
+        if not np.isfinite(worth[following]) or scores[following] < scores[best] - MARGIN:
+            break
+        chosen.append(following)
+    return chosen
+
+
+def _lexical(question: str, found: Sequence[Candidate]) -> Matrix:
+    """One row a candidate: shares of the question's term weight in it, near it and around it, and 1 / rank."""
+    asked = dict.fromkeys(terms(question))
+    seen = Counter(term for candidate in found for term in candidate.own)
+    weights = {term: math.log(1 + (len(found) + 1) / (seen[term] + 0.5)) for term in asked}
+    total = sum(weights.values()) or 1.0
+
+    def share(having: frozenset[str]) -> float:
+        return sum(weight for term, weight in weights.items() if term in having) / total
+
+    return np.array(
+        [[share(c.own), share(c.near), share(c.around), 1 / (1 + c.position[0])] for c in found], dtype=np.float32
+    )
