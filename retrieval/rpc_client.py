@@ -60,6 +60,7 @@ class _Connection:
                     return reply
                 deadline = time.monotonic() + patience
         except ConnectionError:
+            self.lost = True  # noticed before the reading task had its turn
             raise _Lost from None
         finally:
             self._waiting.pop(request, None)
