@@ -177,7 +177,7 @@ async def _footnote_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [{"field": _field(item.get("loc", ())), "message": _sentence(item)} for item in error.errors()[:20]]
+    errors = [{"field": _field(item), "message": _sentence(item)} for item in error.errors()[:20]]
     detail = "; ".join(
         f"{item['field']}: {item['message']}" if item["field"] else item["message"] for item in errors[:3]
     )
@@ -209,9 +209,11 @@ def _respond(request: Request, body: Mapping[str, Any], headers: Mapping[str, st
     return problem_response(request.url.path, body, {**(headers or {}), **closing})
 
 
-def _field(location: Sequence[Any]) -> str:
-    parts = [str(part) for part in location if part not in ("body", "query", "path", "header")]
-    return ".".join(parts)
+def _field(item: Mapping[str, Any]) -> str:
+    """The field's place within what was sent; the location begins with the part of the request it stands in."""
+    if item.get("type") == "json_invalid":
+        return ""
+    return ".".join(str(part) for part in item.get("loc", ())[1:])
 
 
 def _sentence(item: Mapping[str, Any]) -> str:
