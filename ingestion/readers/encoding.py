@@ -64,7 +64,9 @@ def find_encoding(head: bytes, declared: str | None = None, *, whole: bool = Tru
             return name
     if wide := _wide(head):
         return wide
-    for candidate in (_known(declared) if declared else None, "utf-8"):
+    named = _known(declared) if declared else None
+    # windows-1252 is declared out of habit, and hardly any text in it is valid UTF-8 by chance
+    for candidate in ("utf-8", named) if named == "cp1252" else (named, "utf-8"):
         if candidate and _valid(head, candidate, whole):
             return candidate
     return _guess(head)

@@ -75,7 +75,7 @@ def _header(message: EmailMessage, name: str) -> str:
     """A header in plain words; the raw value where it is too malformed for the parser."""
     try:
         value = str(message.get(name) or "")
-    except (AttributeError, IndexError, KeyError, LookupError, TypeError, UnicodeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
         raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
         value = str(raw)
     return one_line(value.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
@@ -228,6 +228,6 @@ def _attachment(part: EmailMessage, number: int, context: ReadContext) -> Iterat
 def _filename(part: EmailMessage) -> str:
     try:
         name = part.get_filename() or ""
-    except (AttributeError, IndexError, LookupError, TypeError, UnicodeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
         name = ""
     return one_line(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))[:200]

@@ -151,8 +151,11 @@ def _rejoined(lines: list[str]) -> str:
     if len(lines) == 1 or min(lengths) > 10 * _WRAP:  # lines that long are paragraphs or records, one each
         return "\n".join(one_line(line) for line in lines)
     longest = sorted(lengths)[-(1 + len(lengths) // 20)]
-    reach = sum(1 for length in lengths[:-1] if length >= 0.65 * longest)
-    wrapped = _WRAP <= longest <= 140 and reach >= 0.8 * (len(lines) - 1)
+    goes_on = [
+        length >= 0.65 * longest or one_line(following)[:1].islower()
+        for length, following in zip(lengths, lines[1:], strict=False)
+    ]
+    wrapped = _WRAP <= longest <= 140 and sum(goes_on) >= 0.8 * len(goes_on)
     return join_wrapped(lines) if wrapped and not _are_records(lines) else "\n".join(one_line(line) for line in lines)
 
 

@@ -101,6 +101,7 @@ def _rows(sheet: Any, scan: SheetScan, budget: _Budget) -> Iterator[Row]:
         budget.left -= len(cells) or 0.1  # a value in the last row comes with a million empty ones
         if budget.left <= 0:
             return
+        budget.wide = budget.wide or len(cells) > _MOST_COLUMNS
         row = [
             shown(cell.value, cell.number_format) if cell.value is not None else "" for cell in cells[:_MOST_COLUMNS]
         ]

@@ -10,9 +10,10 @@ from typing import Final
 
 from ingestion.readers.words import one_line
 
-_LITERAL: Final = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)(?:-[^\]]*)?\]|([$€£¥₹])')
-_IGNORED: Final = re.compile(r"\[[^\]]*\]|_.|\*.")
-_DIGITS: Final = re.compile(r"[#0?][#0?,]*(?:\.([0#?]+))?")
+_PIECES: Final = re.compile(
+    r'"([^"]*)"|\\(.)|\[\$([^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.|([$€£¥₹%\s]+)|([#0?][#0?,]*(?:\.[#0?]+)?)'
+)
+"""A format's pieces: quoted, escaped, currency; then colours, gaps and fillings, which say nothing; signs; digits."""
 
 
 class _Format:
@@ -22,19 +23,17 @@ class _Format:
         section = code.split(";", 1)[0]
         before: list[str] = []
         after: list[str] = []
-        bare = ""
-        for piece in re.split(r'("[^"]*"|\\.|\[[^\]]*\]|[$€£¥₹]|_.|\*.)', section):
-            literal = _LITERAL.fullmatch(piece)
-            if literal:
-                (after if _DIGITS.search(bare) else before).append(next(filter(None, literal.groups()), ""))
-            elif not _IGNORED.fullmatch(piece):
-                bare += piece
-        digits = _DIGITS.search(bare)
-        self.percent = "%" in bare
-        self.scientific = "E+" in bare.upper()
-        self.grouped = bool(digits and "," in digits[0].split(".")[0].rstrip(","))
-        self.thousands = len(digits[0].split(".")[0]) - len(digits[0].split(".")[0].rstrip(",")) if digits else 0
-        self.decimals = len(digits[1] or "") if digits else None
+        digits: str | None = None
+        for quoted, escaped, currency, sign, pattern in _PIECES.findall(section):
+            if pattern:
+                digits = digits if digits is not None else pattern
+            else:
+                (before if digits is None else after).append(quoted or escaped or currency or sign)
+        whole, _, fraction = (digits or "").partition(".")
+        self.percent = "%" in "".join(before + after)
+        self.special = "E+" in section.upper() or "/" in section or whole.endswith(",") or digits is None
+        self.grouped = "," in whole
+        self.decimals = len(fraction)
         self.before, self.after = "".join(before), "".join(after)
 
 
@@ -66,7 +65,7 @@ def _number(value: int | float, code: str) -> str:
     form = _format(code[:200])
     if value != value or value in (float("inf"), float("-inf")):
         return ""
-    if code == "General" or code == "@" or form.decimals is None or form.scientific or form.thousands or "/" in code:
+    if form.special:  # General, text, fractions, powers of ten, thousands left out: the value says it better
         return _plain(value)
     amount = Decimal(repr(value)) * (100 if form.percent else 1)
     if abs(amount) >= Decimal(10) ** 20:
@@ -76,7 +75,7 @@ def _number(value: int | float, code: str) -> str:
         return _plain(value)
     digits = f"{abs(rounded):,f}" if form.grouped else f"{abs(rounded):f}"
     sign = "-" if rounded < 0 else ""
-    return one_line(f"{sign}{form.before}{digits}{'%' if form.percent else ''}{form.after}")
+    return one_line(f"{sign}{form.before}{digits}{form.after}")
 
 
 def _plain(value: int | float) -> str:
