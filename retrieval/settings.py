@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -64,9 +65,15 @@ class EmbedderSettings(Room):
         description="openvino: a BERT-shaped model prepared by `python -m retrieval.prepare`, no torch at run time; "
         "transformers: any sentence-transformers model.",
     )
-    model: str | None = Field(
+    model: str = Field(
+        default="all-MiniLM-L6-v2",
+        min_length=1,
+        description="all-MiniLM-L6-v2, which comes with the installation; or a folder; or, for transformers, any name "
+        "on the model hub, e.g. BAAI/bge-m3.",
+    )
+    directory: Path | None = Field(
         default=None,
-        description="Name or path of the model, e.g. BAAI/bge-m3; empty means the packaged all-MiniLM-L6-v2.",
+        description="openvino: where prepared models lie; empty means share/footnote in the Python environment.",
     )
     revision: str | None = Field(default=None, description="transformers: the commit of a model named by its hub name.")
     device: str = Field(default="cpu", description="transformers: the torch device, e.g. cuda.")
@@ -101,7 +108,7 @@ class EmbedderSettings(Room):
 
 
 class RerankerSettings(Room):
-    """What puts the best candidates in a better order, and how long it may take."""
+    """What puts the best candidates in a better order."""
 
     kind: Literal["none", "maxsim", "cross_encoder"] = Field(
         default="none",
@@ -118,18 +125,6 @@ class RerankerSettings(Room):
     batch: int = Field(default=16, ge=1, le=1024, description="cross_encoder: pairs in a batch.")
     max_tokens: int | None = Field(
         default=None, ge=16, description="cross_encoder: tokens read of a pair if fewer than the model's own limit."
-    )
-    top: int = Field(
-        default=50, ge=1, le=500, description="Candidates that are reranked; the rest keep their order below."
-    )
-    weight: float = Field(
-        default=1.0,
-        gt=0,
-        le=1,
-        description="The reranker's share in the order, the fused score has the rest; both standardised. 1: it alone.",
-    )
-    deadline: float = Field(
-        default=1.5, gt=0, description="Seconds after which the fused order is kept and said to be degraded."
     )
 
 
@@ -149,6 +144,18 @@ class SearchSettings(Room):
     max_query_chars: int = Field(default=4000, ge=1, description="The longest question accepted, in characters.")
     embed_deadline: float = Field(
         default=5.0, gt=0, description="Seconds after which a hybrid search goes on without the question's vector."
+    )
+    rerank_top: int = Field(
+        default=50, ge=1, le=500, description="Candidates that are reranked; the others keep their order behind them."
+    )
+    rerank_weight: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="The reranker's share in the order, the fused score has the rest; both standardised. 1: it alone.",
+    )
+    rerank_deadline: float = Field(
+        default=1.5, gt=0, description="Seconds after which the fused order is kept and said to be degraded."
     )
     near_duplicate: float = Field(
         default=0.9,
