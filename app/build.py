@@ -24,6 +24,7 @@ Report = Callable[[float], Awaitable[None]]
 """Told how far a step has come, from 0 to 1; may raise to stop it."""
 
 _INDEX_BATCH = 256
+_REPORT_SECONDS = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,30 +61,38 @@ class Build:
         )
 
     async def _read(self, version: VersionRecord, report: Report) -> ParsedDocument:
-        async def progress(done: int, total: int) -> None:
-            await report(done / max(total, 1))
+        """Reads the file, telling how far it is; when `report` stops it, the reading child is killed."""
+        share = 0.0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal share
+            share = done / max(total, 1)
 
         path = self._shop.blobs.path(version.sha256)
-        document = await pipeline.parse(path, version.filename, self._shop.settings.ingestion, progress)
+        reading = asyncio.create_task(
+            pipeline.parse(path, version.filename, self._shop.settings.ingestion, progress), name="parse"
+        )
+        try:
+            while not (await asyncio.wait({reading}, timeout=_REPORT_SECONDS))[0]:
+                await report(share)
+            document = reading.result()
+        finally:
+            reading.cancel()
         await asyncio.to_thread(self._shop.artefacts.keep_parsed, version.sha256, document)
         return document
 
     async def chunk(self, version: VersionRecord) -> list[Chunk]:
         """The version's chunks, cut now if they are not there."""
         artefacts = self._shop.artefacts
-        chunks = await asyncio.to_thread(artefacts.chunks, version.sha256, version.title)
-        if chunks is None:
-            document = await asyncio.to_thread(artefacts.parsed, version.sha256)
-            if document is None:  # removed by hand, or written by an older reader
-                document = await self._read(version, _silent)
-            chunks = await asyncio.to_thread(
-                pipeline.chunk,
-                document,
-                version.title,
-                self._shop.embedder.tokens,
-                self._shop.settings.ingestion.chunking,
-            )
-            await asyncio.to_thread(artefacts.keep_chunks, version.sha256, version.title, chunks)
+        kept = await asyncio.to_thread(artefacts.chunks, version.sha256, version.title)
+        if kept is not None:
+            return kept
+        document = await asyncio.to_thread(artefacts.parsed, version.sha256)
+        if document is None:  # removed by hand, or written by an older reader
+            document = await self._read(version, _silent)
+        tokens, settings = self._shop.embedder.tokens, self._shop.settings.ingestion.chunking
+        chunks = await asyncio.to_thread(pipeline.chunk, document, version.title, tokens, settings)
+        await asyncio.to_thread(artefacts.keep_chunks, version.sha256, version.title, chunks)
         return chunks
 
     async def embed(self, version: VersionRecord, owner: str, report: Report) -> Vectors:

@@ -1,7 +1,7 @@
 """Brings the index, which is a copy, back in step with the database, which is the truth.
 
 Runs when a worker starts: after a crash, a restored backup or a lost index. Points of versions that no longer answer
-are removed; live versions that lack points get them again from their artefacts, without a model where the vectors are kept.
+are removed; live versions that lack points get them again from their artefacts, without a model where vectors are kept.
 """
 
 from __future__ import annotations

@@ -10,9 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from ingestion.render import render_page
-from retrieval.search import HybridSearcher
-
 from agents.answer import Answerer
 from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
@@ -23,13 +20,16 @@ from app.store.records import IndexGeneration, NewGeneration
 from app.store.store import Store
 from app.streams import MemoryStreams
 from app.supervisor import Child, Supervisor
-from core.errors import IndexMismatch
+from core.errors import ConfigurationError, IndexMismatch
 from core.ports import Embedder, Generator
+from core.types import Box
 from ingestion import pipeline
+from ingestion.render import render_page
 from retrieval import edge_process, index_edge
 from retrieval.lexical import Bm25Encoder
 from retrieval.ports import LexicalEncoder, Reranker, VectorIndex
 from retrieval.rpc import socket_path
+from retrieval.search import HybridSearcher
 
 # ---- where things lie ----------------------------------------------------------------------------------------------
 
@@ -75,10 +75,20 @@ def lexical(settings: Settings) -> LexicalEncoder:
 
 
 def reranker(settings: Settings, embed: Embedder) -> Reranker | None:
-    """The configured reranker, or None."""
-    from retrieval.rerank import make_reranker
+    """The configured reranker, or None. Raises `ConfigurationError` for one that this embedder cannot serve."""
+    chosen = settings.retrieval.reranker
+    if chosen.kind == "none":
+        return None
+    if chosen.kind == "cross_encoder":
+        from retrieval.rerank_cross import CrossEncoderReranker
 
-    return make_reranker(settings.retrieval.reranker, embed)
+        return CrossEncoderReranker(chosen)
+    from retrieval.embed_openvino import OpenVinoEmbedder
+    from retrieval.rerank_maxsim import MaxSimReranker
+
+    if not isinstance(embed, OpenVinoEmbedder):
+        raise ConfigurationError("The maxsim reranker needs the openvino embedder: it compares its token vectors.")
+    return MaxSimReranker(embed)
 
 
 def generator(settings: Settings, embed: Embedder) -> Generator:
@@ -92,7 +102,7 @@ def fingerprints(settings: Settings, embed: Embedder) -> Fingerprints:
     """What artefacts depend on besides the bytes."""
     return Fingerprints(
         parse=_short(pipeline.parse_fingerprint(settings.ingestion)),
-        chunk=_short(f"{pipeline.fingerprint(settings.ingestion.chunking)} {embed.tokens.max_tokens}"),
+        chunk=_short(f"{pipeline.chunk_fingerprint(settings.ingestion.chunking)} {embed.tokens.max_tokens}"),
         embed=embed.fingerprint,
     )
 
@@ -104,6 +114,9 @@ def wanted_generation(settings: Settings, embed: Embedder) -> NewGeneration:
     return NewGeneration(
         fingerprint=_short(whole), embedder=settings.retrieval.embedder.model, size=embed.size, pipeline=prints.pipeline
     )
+
+
+_INDEX_START_SECONDS = 60.0
 
 
 def _short(text: str) -> str:
@@ -230,7 +243,7 @@ async def _drop_retired(store: Store, settings: Settings) -> None:
 async def _connect(stack: AsyncExitStack, settings: Settings, generation: IndexGeneration) -> VectorIndex:
     index = index_edge.connect(index_socket(settings, generation), settings.retrieval.index)
     stack.push_async_callback(index.close)
-    await index.ready()
+    await index.ready(_INDEX_START_SECONDS)
     return index
 
 
@@ -241,5 +254,5 @@ def _workers(supervisor: Supervisor) -> Mapping[str, str]:
     }
 
 
-async def _render(settings: Settings, path: Path, page: int, boxes: Sequence[object]) -> bytes:
-    return await render_page(path, page, boxes, settings.ingestion.render_dpi, settings.ingestion)
+async def _render(settings: Settings, path: Path, page: int, boxes: Sequence[Box]) -> bytes:
+    return await render_page(path, page, boxes, None, settings.ingestion)

@@ -63,15 +63,17 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 
 
 def _readers(settings: Settings) -> Iterator[Finding]:
-    from ingestion.ocr import missing_languages
+    from ingestion.readers.ocr import tessdata
 
+    wanted = settings.ingestion.ocr_languages
+    missing = set(wanted) - set(tessdata(wanted)[1])
     if not settings.ingestion.ocr:
         yield Finding("scans", "ok", "not read: FOOTNOTE_INGESTION__OCR is off")
-    elif missing := missing_languages(settings.ingestion):
-        packages = " ".join(["tesseract-ocr", *(f"tesseract-ocr-{code}" for code in missing if code != "eng")])
-        yield Finding("scans", "warning", f"cannot be read in {', '.join(missing)}: apt-get install {packages}")
+    elif missing:
+        packages = " ".join(["tesseract-ocr", *(f"tesseract-ocr-{code}" for code in sorted(missing - {"eng"}))])
+        yield Finding("scans", "warning", f"cannot be read in {', '.join(sorted(missing))}: apt-get install {packages}")
     else:
-        yield Finding("scans", "ok", f"Tesseract, {', '.join(settings.ingestion.ocr_languages)}")
+        yield Finding("scans", "ok", f"Tesseract, {', '.join(wanted)}")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
