@@ -41,7 +41,7 @@ def put_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A plain table."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
     for row in rows:
         table.add_row(*(_plain(str(cell)) for cell in row))
     out.print(table)

@@ -76,7 +76,8 @@ def print_answer(answer: dict[str, Any]) -> None:
 
 
 def _place(item: dict[str, Any]) -> str:
-    path = " › ".join([item["title"], *(item.get("heading_path") or [])])
+    headings = item.get("heading_path") or []
+    path = " › ".join([item["title"], *(headings[1:] if headings[:1] == [item["title"]] else headings)])
     return path + (f", page {item['page']}" if item.get("page") else "")
 
 
