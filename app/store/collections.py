@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec
@@ -41,13 +42,21 @@ class Collections:
 
     async def get(self, name: str) -> Collection:
         """One collection with its counts. Raises `NotFound`."""
-        for collection in await self.list():
-            if collection.name == name:
-                return collection
+        for collection in await self._counted(collections.c.name == name):
+            return collection
         raise unknown(name)
+
+    async def require(self, name: str) -> None:
+        """Nothing, at little cost, where the collection exists. Raises `NotFound` elsewhere."""
+        async with self._database.read() as connection:
+            if not await find(connection, name):
+                raise unknown(name)
 
     async def list(self) -> list[Collection]:
         """All collections by name, with their counts."""
+        return await self._counted()
+
+    async def _counted(self, *where: ColumnElement[bool]) -> builtins.list[Collection]:
         statement = (
             select(
                 collections,
@@ -59,6 +68,7 @@ class Collections:
                     documents, and_(documents.c.collection == collections.c.name, documents.c.deleted_at.is_(None))
                 ).outerjoin(versions, versions.c.id == documents.c.live_version_id)
             )
+            .where(*where)
             .group_by(collections.c.name, collections.c.description, collections.c.created_at)
             .order_by(collections.c.name)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import and_, delete, exists, insert, select, update
@@ -57,7 +58,7 @@ class Generations:
                 raise Conflict("An index is being built already; let it finish, or drop it first.")
             return await _insert(connection, new, "building")
 
-    async def missing(self, generation: int, *, limit: int = 100) -> builtins.list[VersionRecord]:
+    async def missing(self, generation: int, *, limit: int | None = None) -> builtins.list[VersionRecord]:
         """Live versions whose chunks this generation does not have yet; empty when it could take over."""
         statement = (
             rows.select_versions()
@@ -68,10 +69,11 @@ class Generations:
         async with self._database.read() as connection:
             return [rows.version(row) for row in (await connection.execute(statement)).all()]
 
-    async def switch(self, generation: int) -> IndexGeneration | None:
+    async def switch(self, generation: int, *, without: Collection[str] = ()) -> IndexGeneration | None:
         """Makes a generation the one that answers and retires the one before, which is returned.
 
         Raises `NotFound`, and `Conflict` while live versions are `missing` from it, as uploads go on during a build.
+        `without` names versions that cannot be built any more and may be missing; their documents stay, without chunks.
         """
         async with self._database.write() as connection:
             await connection.execute(select(generations.c.id).with_for_update())
@@ -81,7 +83,7 @@ class Generations:
             old = await _find(connection, generations.c.status == "active")
             if old is not None and old.id == new.id:
                 return None
-            await _complete(connection, generation)
+            await _complete(connection, generation, without)
             if old is not None:
                 await connection.execute(_set_status(old.id, "retired"))
             await connection.execute(_set_status(new.id, "active"))
@@ -137,11 +139,11 @@ def _has_rendition(generation: int) -> Any:
     return exists().where(renditions.c.version_id == versions.c.id, renditions.c.generation == generation)
 
 
-async def _complete(connection: AsyncConnection, generation: int) -> None:
+async def _complete(connection: AsyncConnection, generation: int, without: Collection[str]) -> None:
     left = (
         select(versions.c.id)
         .join_from(versions, documents, documents.c.live_version_id == versions.c.id)
-        .where(~_has_rendition(generation))
+        .where(~_has_rendition(generation), versions.c.id.not_in(sorted(without)))
         .limit(1)
     )
     if (await connection.execute(left)).first() is not None:
@@ -149,12 +151,12 @@ async def _complete(connection: AsyncConnection, generation: int) -> None:
 
 
 async def _take_over(connection: AsyncConnection, generation: int, pipeline: str) -> None:
-    """The live versions count as read by the new generation's pipeline from now on, with its number of chunks."""
+    """The live versions in it count as read by its pipeline from now on, with its number of chunks."""
     count = (
         select(renditions.c.chunks)
         .where(and_(renditions.c.version_id == versions.c.id, renditions.c.generation == generation))
         .scalar_subquery()
     )
-    await connection.execute(
-        update(versions).where(versions.c.status == "live").values(pipeline=pipeline, chunks=count)
-    )
+    live = update(versions).where(versions.c.status == "live")
+    await connection.execute(live.where(_has_rendition(generation)).values(pipeline=pipeline, chunks=count))
+    await connection.execute(live.where(~_has_rendition(generation)).values(chunks=0))

@@ -24,8 +24,10 @@ async def test_collections_with_their_counts(kit):
     assert (legal.description, legal.documents, legal.chunks) == ("Contracts", 2, 2)
     with pytest.raises(Conflict):
         await kit.store.collections.create("legal")
-    with pytest.raises(NotFound):
-        await kit.store.collections.get("nowhere")
+    await kit.store.collections.require("legal")
+    for call in (kit.store.collections.get, kit.store.collections.require):
+        with pytest.raises(NotFound):
+            await call("nowhere")
 
 
 @pytest.mark.parametrize("name", ["", "Legal", "-a", "_a", "a b", "a/b", "ä", "a" * 65, "a\n"])

@@ -44,6 +44,19 @@ async def test_the_new_index_takes_over_once_it_holds_every_live_version(kit):
     assert (await kit.begin("a", pipeline="pipeline-2")).unchanged
 
 
+async def test_what_cannot_be_built_any_more_can_be_left_out_by_name_only(kit):
+    lost, kept = await kit.live("lost"), await kit.live("kept")
+    new = await kit.store.generations.create_building(NEW)
+    with pytest.raises(Conflict):
+        await kit.store.generations.switch(new.id, without=[lost.version_id])
+    await kit.index(kept.version_id, ["one"], generation=new.id)
+    await kit.store.generations.switch(new.id, without=[lost.version_id])
+    assert (await kit.store.documents.get(lost.document_id, kit.ada)).chunks == 0
+    assert (await kit.store.chunks.page(lost.document_id, kit.ada)).items == ()
+    assert not (await kit.begin("lost", pipeline="pipeline-2")).unchanged
+    assert (await kit.begin("kept", pipeline="pipeline-2")).unchanged
+
+
 async def test_what_was_uploaded_during_the_build_is_missing_until_it_is_built_too(kit):
     new = await kit.store.generations.create_building(NEW)
     late = await kit.live("late")

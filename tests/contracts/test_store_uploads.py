@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from core.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -114,6 +116,12 @@ async def test_who_may_not_read_a_document_may_not_replace_it(kit):
     with pytest.raises(Forbidden):
         await kit.begin(content="2", by=kit.bob)
     assert not (await kit.begin(content="2", by=kit.admin)).unchanged
+
+
+async def test_uploads_of_one_external_id_at_the_same_moment_are_versions_of_one_document(kit):
+    begun = await asyncio.gather(*(kit.begin(content=str(number)) for number in range(8)))
+    assert len({b.document_id for b in begun}) == 1
+    assert sorted([(await kit.store.documents.version(b.version_id)).seq for b in begun]) == list(range(1, 9))
 
 
 async def test_the_same_external_id_in_another_collection_is_another_document(kit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 
@@ -35,6 +36,17 @@ async def test_a_block_that_raises_leaves_nothing(store):
     with pytest.raises(ZeroDivisionError):
         await break_off()
     assert [c.name for c in await store.collections.list()] == ["default"]
+
+
+async def test_cancelled_writers_leave_the_store_usable(store):
+    for _ in range(10):
+        writers = [asyncio.create_task(store.jobs.create("reindex", principal_id="me")) for _ in range(6)]
+        await asyncio.sleep(0.002)
+        for writer in writers:
+            writer.cancel()
+        await asyncio.gather(*writers, return_exceptions=True)
+    job = await store.jobs.create("reindex", principal_id="me")
+    assert (await store.jobs.get(job.id)).status == "queued"
 
 
 async def test_a_reader_is_not_kept_waiting_by_a_writer(store, tmp_path):
