@@ -86,7 +86,7 @@ def _strips(narrow: Sequence[Piece], left: float, right: float) -> list[float]:
         changes[int(piece.x0 - left)] += 1
         changes[min(int(piece.x1 - left) + 1, size)] -= 1
     cover = list(accumulate(changes))[:size]
-    few = max(cover) * 0.06
+    few = max(max(cover) * 0.06, 1 if max(cover) >= _MIN_LINES else 0)  # a title may stand over the gutter
     found: list[float] = []
     start: int | None = None
     for x, count in enumerate(cover):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from core.types import Block
@@ -44,31 +44,36 @@ class Line:
 def blocks_of(pieces: Sequence[Piece], page: int, profile: Profile) -> Iterator[Block]:
     """A page's blocks in reading order."""
     for region in columns.regions(pieces):
-        rows = [tables.join_marks(row) for row in columns.rows(region)]
-        right = max(piece.x1 for piece in region)
-        left = min(piece.x0 for piece in region)
-        at = 0
-        for zone in tables.zones(rows, right):
-            yield from _text(rows[at : zone.first], page, profile, left, right)
-            yield tables.table_block(rows, zone, page)
-            at = zone.last
-        yield from _text(rows[at:], page, profile, left, right)
+        for rows, zone, (left, right) in _parts(region):
+            yield from _text(rows[: zone.first], page, profile, left, right)
+            if zone.columns:
+                yield tables.table_block(rows, zone, page)
 
 
 def headings(pieces: Sequence[Piece], profile: Profile) -> list[tuple[Style, str]]:
     """The styles and texts of a page's headings."""
     found: list[tuple[Style, str]] = []
     for region in columns.regions(pieces):
-        rows = [tables.join_marks(row) for row in columns.rows(region)]
-        right, left = max(p.x1 for p in region), min(p.x0 for p in region)
-        at = 0
-        for zone in [*tables.zones(rows, right), tables.Zone(len(rows), len(rows))]:
-            for group in _groups([_line(row) for row in rows[at : zone.first]], left, right):
+        for rows, zone, (left, right) in _parts(region):
+            for group in _groups([_line(row) for row in rows[: zone.first]], left, right):
                 text = join_lines([line.text for line in group], profile.words)
                 if _is_heading(text, group, profile):
                     found.append((_style(text, group), text))
-            at = zone.last
     return found
+
+
+def _parts(region: Sequence[Piece]) -> Iterator[tuple[list[tables.Row], tables.Zone, tuple[float, float]]]:
+    """A region as stretches of text, each followed by a table; the last one's zone is empty. And the text's margins."""
+    rows = [tables.join_marks(row) for row in columns.rows(region)]
+    zones = tables.zones(rows)
+    inside = {index for zone in zones for index in range(zone.first, zone.last)}
+    text = [row for index, row in enumerate(rows) if index not in inside] or rows
+    margins = min(row[0].x0 for row in text), max(piece.x1 for row in text for piece in row)
+    at = 0
+    for zone in zones:
+        yield rows[at : zone.last], replace(zone, first=zone.first - at, last=zone.last - at), margins
+        at = zone.last
+    yield rows[at:], tables.Zone(len(rows) - at, len(rows) - at), margins
 
 
 def join_lines(lines: Sequence[str], words: frozenset[str]) -> str:

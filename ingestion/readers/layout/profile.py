@@ -83,7 +83,7 @@ def learn(samples: Mapping[int, Sequence[Piece]], pages: int) -> Profile:
             words.update(word.lower() for word in _WORD.findall(piece.text))
         running.update({key for piece in _edge_pieces(pieces) for key in _keys(piece, page)})
     full = sum(1 for pieces in samples.values() if pieces)
-    enough = max(3, 0.4 * full) if full > 3 else full
+    enough = max(3, 0.4 * full)
     sizes: Counter[float] = Counter()
     for (size, _), weight in weights.items():
         sizes[size] += weight
@@ -92,7 +92,7 @@ def learn(samples: Mapping[int, Sequence[Piece]], pages: int) -> Profile:
     return Profile(
         body_size=body,
         body_bold=sum(weight for (_, bold), weight in weights.items() if bold) > 0.5 * total,
-        running=frozenset(key for key, count in running.items() if count >= enough and full > 1),
+        running=frozenset(key for key, count in running.items() if count >= enough),
         words=frozenset(words),
         pages=pages,
     )
@@ -129,22 +129,16 @@ def _keys(piece: Piece, page: int) -> set[str]:
 
 
 def _edge_pieces(pieces: Sequence[Piece]) -> list[Piece]:
-    """What stands in the first and last rows of a page."""
-    down = sorted(pieces, key=lambda p: p.middle)
-    return [*_first_rows(down), *_first_rows(down[::-1])]
-
-
-def _first_rows(pieces: Sequence[Piece]) -> list[Piece]:
-    kept: list[Piece] = []
-    rows = 0
+    """What stands in the first and last rows of a page, at most a quarter of its rows at either end."""
+    found: list[list[Piece]] = []
     middle = float("-inf")
-    for piece in pieces:
+    for piece in sorted(pieces, key=lambda p: p.middle):
         if abs(piece.middle - middle) > 0.5 * max(piece.height, 1):
-            rows, middle = rows + 1, piece.middle
-        if rows > _EDGE_ROWS:
-            break
-        kept.append(piece)
-    return kept
+            found.append([])
+            middle = piece.middle
+        found[-1].append(piece)
+    count = max(1, min(_EDGE_ROWS, len(found) // 4))
+    return [piece for row in [*found[:count], *found[-count:]] for piece in row]
 
 
 def _alone(piece: Piece, pieces: Sequence[Piece]) -> bool:

@@ -54,8 +54,8 @@ def join_marks(row: Row) -> Row:
     return joined
 
 
-def zones(rows: Sequence[Row], right: float) -> list[Zone]:
-    """The tables among a region's rows, whose text reaches to x = `right`."""
+def zones(rows: Sequence[Row]) -> list[Zone]:
+    """The tables among a region's rows."""
     found: list[Zone] = []
     index = 0
     while index < len(rows):

@@ -1,0 +1,84 @@
+"""What the child takes away from itself, tried in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+MIB = 1024 * 1024
+
+
+def run(root: Path, code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_memory_is_limited(root: Path) -> None:
+    done = run(root, f"from ingestion import confine; confine.limit({400 * MIB}, {MIB}); bytearray({600 * MIB})")
+
+    assert "MemoryError" in done.stderr
+
+
+def test_processor_time_is_limited(root: Path) -> None:
+    done = run(root, "from ingestion import confine; confine.limit_cpu(0)\nwhile True: pass")
+
+    assert done.returncode == -24  # SIGXCPU
+
+
+def test_files_written_are_limited(root: Path, tmp_path: Path) -> None:
+    code = f"""
+from ingestion import confine
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+confine.limit({1024 * MIB}, {MIB})
+open({str(tmp_path / "large")!r}, "wb").write(bytes({2 * MIB}))
+"""
+    run(root, code)
+
+    assert (tmp_path / "large").stat().st_size <= MIB
+
+
+def test_the_network_is_out_of_reach_where_the_kernel_allows_it(root: Path) -> None:
+    code = """
+from ingestion import confine
+import socket
+with socket.socket() as server:
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    address = server.getsockname()
+    left = confine.leave_network()
+    try:
+        socket.create_connection(address, timeout=2)
+        print(left, "connected")
+    except OSError:
+        print(left, "refused")
+"""
+    assert run(root, code).stdout.strip() in ("True refused", "False connected")
+
+
+def test_other_files_are_out_of_reach_where_the_kernel_has_landlock(root: Path, tmp_path: Path) -> None:
+    for name in ("allowed", "secret"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    code = f"""
+from pathlib import Path
+from ingestion import confine
+folder = Path({str(tmp_path)!r})
+left = confine.leave_files([*confine.interpreter_paths(), folder / "allowed"], [folder], [])
+import json, decimal  # the interpreter still works
+seen = []
+for name in ("allowed", "secret"):
+    try:
+        seen.append((folder / name / "file").read_text())
+    except PermissionError:
+        seen.append("denied")
+try:
+    (folder / "allowed" / "new").write_text("x")
+    seen.append("written")
+except PermissionError:
+    seen.append("denied")
+print(left, *seen)
+"""
+    assert run(root, code).stdout.strip() in ("True allowed denied denied", "False allowed secret written")
