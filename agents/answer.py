@@ -49,8 +49,8 @@ class AnswerRequest:
 class Answerer:
     """Answers questions in statements that cite what was retrieved for them.
 
-    The sources of an answer are the passages offered to the generator, cited or not, numbered from "1" in the searcher's
-    order. They keep their ids from the `sources` event on.
+    The sources of an answer are the passages offered to the generator, cited or not, numbered from "1" in the
+    searcher's order. They keep their ids from the `sources` event on.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class Answerer:
     async def run(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
         """The answer as it comes about; the last event is `done`. Close the iterator to stop the generator.
 
-        A second `status` event of the stage "generate" takes back every `delta` and `statement` before it: the generator
-        broke its schema and is asked again. Raises `InvalidInput` for an empty or over-long question, `GenerationInvalid`
-        when the second try fails too, `DeadlineExceeded`, and what searcher and generator raise.
+        A second `status` event of the stage "generate" takes back every `delta` and `statement` before it: the
+        generator broke its schema and is asked again. Raises `InvalidInput` for an empty or over-long question,
+        `GenerationInvalid` when the second try fails too, `DeadlineExceeded`, and what searcher and generator raise.
         """
         watch = Stopwatch()
         asked = self._checked(request.question)

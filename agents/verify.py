@@ -82,14 +82,34 @@ def _products(rows: Vectors) -> NDArray[np.float32]:
 
 
 def _verbatim(statement: str, source: Source) -> bool:
-    """Does it stand there, but for white space, hyphenation and marks? For a table, within one row and the header."""
-    if squeezed(statement) in squeezed(source.text):
-        return True
-    if source.kind != "table":
+    """Is it whole sentences of the source, but for white space, hyphenation and marks? For a table: one row's words."""
+    if numbers(statement) - numbers(source.text):
         return False
+    said = squeezed(statement)
+    cut = statement.endswith("…")
+    sentences = [squeezed(sentence) for sentence in _sentences(source)]
+    for first in range(len(sentences)):
+        run = ""
+        for sentence in sentences[first:]:
+            run += sentence
+            if run == said or (cut and run.startswith(said)):
+                return True
+            if not said.startswith(run):
+                break
+    return source.kind == "table" and _in_one_row(statement, source)
+
+
+def _in_one_row(statement: str, source: Source) -> bool:
+    """Do all its words stand in one row and what stands above the rows, as often as it says them?"""
     said = Counter(terms(statement))
-    header, *rows = source.text.splitlines() or [""]
-    return bool(said) and any(said <= Counter(terms(f"{header} {row}")) for row in rows)
+    spans = [(start, end) for start, end in source.sentences if " | " in source.text[start:end]]
+    if spans:  # what stands before them is caption and header
+        above = source.text[: spans[0][0]]
+        rows = [source.text[start:end] for start, end in spans]
+    else:
+        above, _, below = source.text.partition("\n")
+        rows = below.splitlines()
+    return bool(said) and any(said <= Counter(terms(f"{above}\n{row}")) for row in rows)
 
 
 def _contained(statement: str, text: str) -> float:

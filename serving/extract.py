@@ -74,15 +74,20 @@ def extract(question: str, found: Sequence[Candidate], rows: Matrix, asked: Matr
     """At most `limit` sentences. `rows` are the candidates' unit vectors, `asked` is the question's."""
     if not found:
         return NOTHING
-    features = np.column_stack([rows @ asked, _lexical(question, found)])
-    scores = features @ RANKING.row()
+    known = features(question, found, rows, asked)
+    scores = known @ RANKING.row()
     best = int(scores.argmax())
-    logit = float(features[best] @ CONFIDENCE.row()) + CONFIDENCE_BIAS
+    logit = float(known[best] @ CONFIDENCE.row()) + CONFIDENCE_BIAS
     chosen = _diverse(scores, rows, best, limit)
     return Extract(
         confidence=1 / (1 + math.exp(-logit)),
         chosen=tuple(sorted((found[i] for i in chosen), key=lambda candidate: candidate.position)),
     )
+
+
+def features(question: str, found: Sequence[Candidate], rows: Matrix, asked: Matrix) -> Matrix:
+    """One row a candidate, one column a weight of `Weights`, in its order."""
+    return np.column_stack([rows @ asked, _lexical(question, found)])
 
 
 def _diverse(scores: Matrix, rows: Matrix, best: int, limit: int) -> list[int]:
