@@ -134,7 +134,7 @@ Caller = Annotated[Principal, Depends(principal)]
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def _without_port(host: str) -> str:

@@ -33,7 +33,6 @@ from core.errors import (
 logger = logging.getLogger("footnote.http")
 
 PROBLEM = "application/problem+json"
-OPENAI_PATHS = ("/v1/chat/completions", "/v1/models")
 
 
 class Starting(Unavailable):
@@ -127,6 +126,11 @@ def problem(
     return body
 
 
+def is_openai(path: str) -> bool:
+    """Whether the callers of a path are OpenAI's clients."""
+    return path in ("/v1/chat/completions", "/v1/models") or path.startswith("/v1/models/")
+
+
 def openai_error(body: Mapping[str, Any]) -> dict[str, Any]:
     """A problem in the shape OpenAI's clients read."""
     kind = "invalid_request_error" if body["status"] < 500 else "server_error"
@@ -148,15 +152,14 @@ def problem_response(path: str, body: Mapping[str, Any], headers: Mapping[str, s
     """The response for a problem, in the shape that callers of `path` read."""
     status = int(body["status"])
     extra = dict(headers or {})
-    is_openai = path in OPENAI_PATHS or path.startswith("/v1/models/")
-    if is_openai and status == 422:
+    if is_openai(path) and status == 422:
         status = 400  # what OpenAI's clients know a wrong request by
     if status == 401:
         extra.setdefault("WWW-Authenticate", 'Bearer realm="footnote"')
     if status == 503:
         extra.setdefault("Retry-After", RETRY_AFTER)
     extra.setdefault("Cache-Control", "no-store")
-    if is_openai:
+    if is_openai(path):
         return JSONResponse(openai_error(body), status_code=status, headers=extra)
     return JSONResponse(body, status_code=status, headers=extra, media_type=PROBLEM)
 

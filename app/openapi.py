@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.shapes import Problem
+from app.api.shapes import OpenAIError, Problem
+from app.errors import is_openai
 
 DESCRIPTION = """
 Answers questions over an organisation's documents, with a footnote for every statement.
@@ -53,9 +54,15 @@ def _complete(app: FastAPI) -> dict[str, Any]:
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(problem.pop("$defs", {}))
-    schemas["Problem"] = problem
+    for shape in (Problem, OpenAIError):
+        schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[shape.__name__] = schema
+    # FastAPI adds its 422 to every route with parameters, beside the 400 that OpenAI's routes answer with.
+    for path, item in document["paths"].items():
+        if is_openai(path):
+            for operation in item.values():
+                operation["responses"].pop("422", None)
     # FastAPI documents its own 422; ours has another shape.
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)

@@ -19,7 +19,7 @@ from app.api import sse
 from app.api.answers_shapes import ANSWER
 from app.api.completions import chunks, completion
 from app.api.deps import Parts, Running, Wired
-from app.api.shapes import MAX_QUESTION, Response, problems, shown, streamed
+from app.api.shapes import MAX_QUESTION, Response, openai_problems, shown, streamed
 from app.auth import Caller
 from app.errors import ModelNotFound
 from app.runs import Question
@@ -136,7 +136,7 @@ _CHUNKS = (
             "description": "A completion, or with `stream` its chunks: one for each statement once it was checked.",
             "content": {**shown(_COMPLETION)[200]["content"], **streamed("", _CHUNKS)[200]["content"]},
         },
-        **problems(404, 502, 504),
+        **openai_problems(404, 502, 504),
     },
 )
 async def create_chat_completion(body: ChatRequest, services: Wired, runs: Running, caller: Caller) -> HttpResponse:
@@ -166,7 +166,7 @@ async def create_chat_completion(body: ChatRequest, services: Wired, runs: Runni
     "/models",
     summary="List models",
     operation_id="list_models",
-    responses={**shown({"object": "list", "data": [_MODEL]}), **problems()},
+    responses={**shown({"object": "list", "data": [_MODEL]}), **openai_problems()},
 )
 async def list_models(services: Wired, caller: Caller) -> Models:
     """One that answers from everything the caller may read, and one for each collection."""
@@ -180,7 +180,7 @@ async def list_models(services: Wired, caller: Caller) -> Models:
     "/models/{model:path}",
     summary="One model",
     operation_id="get_model",
-    responses={**shown(_MODEL), **problems(404)},
+    responses={**shown(_MODEL), **openai_problems(404)},
 )
 async def get_model(
     model: Annotated[str, Path(max_length=128, examples=["footnote"])], services: Wired, caller: Caller

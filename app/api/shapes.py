@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.errors import PROBLEM
+from app.errors import PROBLEM, openai_error
 from core import types
 
 T = TypeVar("T")
@@ -47,6 +47,22 @@ class Problem(Response):
     code: str = Field(description="Stable; made for programs.", examples=["not_found"])
     request_id: str | None = Field(examples=["4b7d2f6c0f0e4a3f8a51"])
     errors: list[FieldProblem] | None = None
+
+
+class OpenAIErrorDetail(Response):
+    """What went wrong."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+    request_id: str | None
+
+
+class OpenAIError(Response):
+    """An error as OpenAI's clients read it."""
+
+    error: OpenAIErrorDetail
 
 
 class Listing(Response, Generic[T]):
@@ -111,6 +127,7 @@ def source(value: types.Source, withheld: bool = False) -> Source:
 
 
 _WORDS: Mapping[int, str] = {
+    400: "The request is wrong; the message says why.",
     401: "No valid key was sent.",
     403: "The key does not suffice, or the request comes from another site's page.",
     404: "There is no such thing, or the caller may not see it.",
@@ -135,6 +152,22 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def openai_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same for OpenAI's routes, whose errors have OpenAI's shape and whose wrong requests are 400."""
+    return {
+        status: {
+            "description": _WORDS[status],
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/OpenAIError"},
+                    "example": openai_error(_example(status)),
+                }
+            },
+        }
+        for status in sorted({400, 401, 503, *statuses})
+    }
+
+
 def shown(example: Any, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """An example of an operation's response, for its documentation."""
     return {status: {"content": {"application/json": {"example": example}}}}
@@ -147,11 +180,13 @@ def streamed(description: str, example: str) -> dict[int | str, dict[str, Any]]:
 
 
 _CODES: Mapping[int, str] = {
+    400: "invalid_input",
     401: "unauthenticated", 403: "forbidden", 404: "not_found", 409: "conflict", 413: "file_too_large",
     415: "unsupported_type", 422: "invalid_input", 502: "generation_invalid", 503: "unavailable",
     504: "deadline_exceeded",
 }  # fmt: skip
 _TITLES: Mapping[int, str] = {
+    400: "Bad Request",
     401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 413: "Content Too Large",
     415: "Unsupported Media Type", 422: "Unprocessable Content", 502: "Bad Gateway", 503: "Service Unavailable",
     504: "Gateway Timeout",

@@ -85,7 +85,10 @@ class ScriptedSearcher:
 
 
 class ScriptedGenerator:
-    """Quotes each source in a statement of its own; `hold` makes it wait before every piece until it is released."""
+    """Quotes each source in a statement of its own.
+
+    `hold` makes it wait before every piece until it is released; `outputs` are written instead, in turn.
+    """
 
     info = GeneratorInfo(name="scripted", fingerprint="scripted-1")
 
@@ -93,7 +96,7 @@ class ScriptedGenerator:
         self.hold: asyncio.Semaphore | None = None
         self.requests: list[GenerationRequest] = []
         self.error: Exception | None = None
-        self.answerable = True
+        self.outputs: list[str] = []
         self.stopped = 0
 
     async def complete(self, request: GenerationRequest) -> Generation:
@@ -102,7 +105,11 @@ class ScriptedGenerator:
 
     async def stream(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         self.requests.append(request)
-        pieces = [f'{{"answerable": {json.dumps(self.answerable)}, "statements": [']
+        if self.outputs:
+            output = self.outputs.pop(0)
+            yield Delta(text=output, final=Generation(text=output, generator=self.info))
+            return
+        pieces = ['{"answerable": true, "statements": [']
         for number, source in enumerate(request.sources):
             statement = json.dumps({"text": source.text, "sources": [source.id]})
             pieces.append((", " if number else "") + statement)

@@ -1,0 +1,157 @@
+"""Probes and figures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.main import create_app
+from app.settings import Settings
+from core.errors import ConfigurationError, IndexUnavailable, Unavailable
+
+
+async def test_ready(world: Any) -> None:
+    response = await world.http.get("/readyz")
+    body = response.json()
+    assert (response.status_code, body["status"], body["missing"]) == (200, "ready", [])
+    assert set(body["parts"]) == {"database", "index", "generator"}
+    assert body["workers"] == {"worker-0": "running"}
+
+
+async def test_a_missing_part_is_named(world: Any) -> None:
+    world.index.error = IndexUnavailable("The index process does not answer.")
+    response = await world.http.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["missing"] == ["index"]
+    assert response.json()["parts"]["index"] == {"ok": False, "detail": "The index process does not answer."}
+    assert (await world.http.get("/healthz")).json() == {"status": "ok"}
+
+
+class Opening:
+    """Services that open when they are told to, after the errors they were given."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.go = asyncio.Event()
+        self.closed = False
+
+    @asynccontextmanager
+    async def __call__(self, settings: Settings) -> AsyncIterator[Any]:
+        await self.go.wait()
+        if self.errors:
+            raise self.errors.pop(0)
+        try:
+            yield object()
+        finally:
+            self.closed = True
+
+
+@asynccontextmanager
+async def starting(tmp_path: Any, opening: Opening) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
+    app = create_app(Settings(data_dir=tmp_path), opening)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client,
+    ):
+        yield client, app.state.boot
+
+
+async def test_alive_before_anything_is_open(tmp_path: Any) -> None:
+    opening = Opening()
+    async with starting(tmp_path, opening) as (client, boot):
+        assert (await client.get("/healthz")).status_code == 200
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["status"], ready.json()["missing"]) == (503, "starting", ["services"])
+        other = await client.get("/v1/documents")
+        assert (other.status_code, other.json()["code"]) == (503, "starting")
+        assert int(other.headers["retry-after"]) > 0
+        assert (await client.get("/metrics")).status_code == 200
+        upload = await client.post("/v1/documents", files={"file": ("a.txt", b"x")})
+        assert (upload.status_code, upload.json()["code"]) == (503, "starting")
+        opening.go.set()
+        await boot.opened()
+        assert not opening.closed
+    assert opening.closed
+
+
+async def test_a_setting_that_cannot_work_is_told(tmp_path: Any) -> None:
+    opening = Opening(ConfigurationError("The index was built by another embedder; run footnote reindex."))
+    opening.go.set()
+    async with starting(tmp_path, opening) as (client, boot):
+        with pytest.raises(ConfigurationError):
+            await boot.opened()
+        ready = (await client.get("/readyz")).json()
+        assert ready["status"] == "unavailable"
+        assert "footnote reindex" in ready["parts"]["services"]["detail"]
+        assert (await client.get("/v1/documents")).json()["code"] == "configuration"
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_an_unexpected_failure_to_open_is_not_told_in_detail(tmp_path: Any) -> None:
+    opening = Opening(RuntimeError("password=hunter2"))
+    opening.go.set()
+    async with starting(tmp_path, opening) as (client, boot):
+        with pytest.raises(ConfigurationError):
+            await boot.opened()
+        assert "hunter2" not in (await client.get("/readyz")).text
+
+
+async def test_what_does_not_answer_yet_is_tried_again(tmp_path: Any) -> None:
+    opening = Opening(Unavailable("The database cannot be reached."))
+    opening.go.set()
+    async with starting(tmp_path, opening) as (client, boot):
+        while boot.error is None:
+            await asyncio.sleep(0.01)
+        assert "database" in (await client.get("/readyz")).json()["parts"]["services"]["detail"]
+        await boot.opened()
+        assert boot.error is None
+
+
+async def test_stopping_while_it_opens(tmp_path: Any) -> None:
+    async with starting(tmp_path, Opening()) as (client, _):
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_the_figures(world: Any) -> None:
+    await world.handbook()
+    await world.upload("waiting.txt", b"waiting")
+    await world.http.post("/v1/search", json={"query": "leave"})
+    await world.http.post("/v1/answers", json={"question": "How much leave?"})
+    await world.http.post("/v1/answers", json={"question": "Who won?"})
+    await world.http.get("/v1/documents/unknown-1")
+    await world.http.get("/v1/documents/unknown-2")
+    await world.http.get("/somewhere/else")
+    response = await world.http.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    figures = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+
+    def value(name: str, **labels: str) -> float:
+        return figures[(name, *sorted(labels.items()))]
+
+    assert value("footnote_documents") == 1
+    assert value("footnote_chunks") == 2
+    assert value("footnote_jobs", status="queued") == 1
+    assert value("footnote_jobs", status="succeeded") == 1
+    assert value("footnote_jobs", status="failed") == 0
+    assert value("footnote_answers_total", answerable="true") == 1
+    assert value("footnote_answers_total", answerable="false") == 1
+    assert value("footnote_stage_duration_seconds_count", operation="search", stage="embed") == 1
+    assert value("footnote_stage_duration_seconds_sum", operation="search", stage="search") == 0.002
+    assert value("footnote_stage_duration_seconds_count", operation="answer", stage="generate") == 1
+    assert value("footnote_stage_duration_seconds_count", operation="answer", stage="total") == 2
+    assert value("footnote_errors_total", code="not_found") == 3
+    requests = "footnote_http_request_duration_seconds_count"
+    assert value(requests, method="GET", route="/v1/documents/{id}", status="404") == 2
+    assert value(requests, method="any", route="unmatched", status="404") == 1
+    assert value(requests, method="POST", route="/v1/documents", status="202") == 2
+    assert "unknown-1" not in response.text

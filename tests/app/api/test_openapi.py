@@ -1,0 +1,154 @@
+"""The OpenAPI document: complete, and true of what the server does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.main import create_app
+from app.settings import Settings
+
+ISSUED = {
+    "post /v1/documents",
+    "get /v1/documents",
+    "get /v1/documents/{id}",
+    "delete /v1/documents/{id}",
+    "get /v1/documents/{id}/content",
+    "get /v1/documents/{id}/chunks",
+    "get /v1/documents/{id}/pages/{n}.png",
+    "get /v1/jobs",
+    "get /v1/jobs/{id}",
+    "get /v1/jobs/{id}/events",
+    "post /v1/jobs/{id}/cancel",
+    "post /v1/jobs/{id}/retry",
+    "get /v1/collections",
+    "post /v1/collections",
+    "get /v1/collections/{name}",
+    "delete /v1/collections/{name}",
+    "post /v1/search",
+    "post /v1/answers",
+    "get /v1/answers/{id}",
+    "get /v1/answers/{id}/events",
+    "post /v1/answers/{id}/cancel",
+    "get /v1/conversations",
+    "get /v1/conversations/{id}",
+    "patch /v1/conversations/{id}",
+    "delete /v1/conversations/{id}",
+    "post /v1/feedback",
+    "get /v1/feedback",
+    "post /v1/chat/completions",
+    "get /v1/models",
+    "get /v1/models/{model}",
+    "get /healthz",
+    "get /readyz",
+    "get /metrics",
+}
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")), _never)
+    found: dict[str, Any] = app.openapi()
+    return found
+
+
+def _never(settings: Settings) -> Any:
+    raise AssertionError("the document is written without opening anything")
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method} {path}", operation
+
+
+def test_every_route_is_there(document: dict[str, Any]) -> None:
+    assert {name for name, _ in _operations(document)} == ISSUED
+
+
+def test_every_operation_says_what_it_is(document: dict[str, Any], subtests: pytest.Subtests) -> None:
+    for name, operation in _operations(document):
+        with subtests.test(name):
+            assert operation["summary"]
+            assert operation["description"]
+            assert operation["tags"][0] in {tag["name"] for tag in document["tags"]}
+            assert operation["operationId"].replace("_", "").isalpha()
+    ids = [operation["operationId"] for _, operation in _operations(document)]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_operation_has_an_example_of_its_success(document: dict[str, Any], subtests: pytest.Subtests) -> None:
+    for name, operation in _operations(document):
+        with subtests.test(name):
+            good = [r for status, r in operation["responses"].items() if status.startswith("2") and status != "204"]
+            contents = [c for r in good for c in r.get("content", {}).values()]
+            assert contents or "204" in operation["responses"]
+            for content in contents:
+                assert "example" in content or _exemplified(document, content["schema"])
+
+
+def _exemplified(document: dict[str, Any], schema: dict[str, Any]) -> bool:
+    found = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return all("examples" in field for field in found["properties"].values())
+
+
+def test_every_body_has_an_example(document: dict[str, Any], subtests: pytest.Subtests) -> None:
+    for name, operation in _operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            with subtests.test(name):
+                assert "example" in content or "examples" in str(
+                    document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+                )
+
+
+def test_every_operation_tells_its_problems(document: dict[str, Any], subtests: pytest.Subtests) -> None:
+    for name, operation in _operations(document):
+        if name in ("get /healthz", "get /readyz"):
+            continue
+        with subtests.test(name):
+            bad = {status: r for status, r in operation["responses"].items() if status.startswith(("4", "5"))}
+            openai = operation["tags"] == ["openai"]
+            kind, shape = ("application/json", "OpenAIError") if openai else ("application/problem+json", "Problem")
+            assert {"401", "503", "400" if openai else "422"} <= set(bad)
+            if "{id}" in name or "{name}" in name:
+                assert "404" in bad
+            for status, response in bad.items():
+                assert list(response["content"]) == [kind]
+                content = response["content"][kind]
+                assert openai or content["example"]["status"] == int(status)
+                assert content["schema"] == {"$ref": f"#/components/schemas/{shape}"}
+
+
+def test_every_reference_resolves(document: dict[str, Any]) -> None:
+    def walk(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            if isinstance(node.get("$ref"), str):
+                yield node["$ref"]
+            for value in node.values():
+                yield from walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from walk(value)
+
+    for reference in walk(document):
+        target: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            target = target[part]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_every_request_model_refuses_what_it_does_not_know(document: dict[str, Any]) -> None:
+    for name, operation in _operations(document):
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+            schema = content["schema"]
+            if kind == "application/json" and "chat/completions" not in name:
+                schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+                assert schema["additionalProperties"] is False, name
+
+
+async def test_it_is_served(world: Any) -> None:
+    served = (await world.http.get("/openapi.json")).json()
+    assert served["info"]["title"] == "Footnote"
+    assert served["openapi"].startswith("3.")

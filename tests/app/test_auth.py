@@ -1,0 +1,63 @@
+"""Keys and where a server may listen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.auth import LOCAL, Keys, check_bind, is_loopback
+from app.settings import ApiKey, AuthSettings, HttpSettings, Settings
+from core.errors import ConfigurationError, Unauthenticated
+from core.types import EVERYONE
+
+SECRET = "0123456789abcdef"
+
+
+def test_without_keys_the_caller_is_the_owner() -> None:
+    keys = Keys(AuthSettings())
+    assert keys.principal(None) == keys.principal("anything") == LOCAL
+    assert LOCAL.admin
+    assert not keys.required
+
+
+def test_a_key_stands_for_its_principal() -> None:
+    keys = Keys(AuthSettings(keys=(ApiKey(key=SECRET, id="ana", groups=("hr",)), ApiKey(key="b" * 16, id="ben"))))
+    ana = keys.principal(SECRET)
+    assert (ana.id, ana.groups, ana.admin) == ("ana", frozenset({"hr", EVERYONE}), False)
+    assert keys.principal("b" * 16).id == "ben"
+    for token in (None, "", SECRET[:-1], SECRET + " ", SECRET.upper(), "\udce4"):
+        with pytest.raises(Unauthenticated):
+            keys.principal(token)
+
+
+def test_one_key_cannot_stand_for_two() -> None:
+    with pytest.raises(ConfigurationError, match="ben"):
+        Keys(AuthSettings(keys=(ApiKey(key=SECRET, id="ana"), ApiKey(key=SECRET, id="ben"))))
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.5", False),
+        ("localhost.example", False),
+        ("docs.example", False),
+        ("", False),
+    ],
+)
+def test_only_loopback_is_open(tmp_path: Path, host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+    keyless = Settings(data_dir=tmp_path, http=HttpSettings(host=host))
+    if loopback:
+        check_bind(keyless)
+    else:
+        with pytest.raises(ConfigurationError, match="FOOTNOTE_AUTH__KEYS"):
+            check_bind(keyless)
+    check_bind(keyless.model_copy(update={"auth": AuthSettings(keys=(ApiKey(key=SECRET, id="ana"),))}))
