@@ -16,7 +16,7 @@ import lxml.etree
 from core.types import Block, BlockKind
 from ingestion.readers.base import Item, Meta, Notice, ReadContext
 from ingestion.readers.encoding import HEAD, decode, html_charset
-from ingestion.readers.html_inline import INLINE, backlink, closing, hidden, line_of, opening
+from ingestion.readers.html_inline import INLINE, closing, hidden, line_of, mark_only, opening
 from ingestion.readers.html_table import is_layout, own_rows, read_rows
 from ingestion.readers.html_tree import Element, parse_html
 from ingestion.readers.seam import parsing
@@ -29,6 +29,7 @@ _FURNITURE_ROLES: Final = frozenset(
     {"navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar"}
 )
 _LONGEST_HEADING: Final = 300
+_MAIN_SHARE: Final = 0.3
 _TITLE_TAILS: Final = re.compile(r"\s+(?:[|–—·•»:]|::|-)\s+")
 
 
@@ -48,23 +49,35 @@ def blocks_of(source: str, *, furniture: bool = True, markers: bool = True) -> I
         root, flattened = parse_html(source)
         if root is None:
             return
-        if title := _title(root):
+        mains = [] if furniture else _main_text(root)
+        if title := _title(root, mains):
             yield Meta(title=title)
         if flattened:
             yield Notice(text="The file is nested too deeply; lists and tables in it were read as plain paragraphs.")
         found = False
-        for block in _Walk(root, furniture=furniture, unhidden=False, markers=markers).blocks():
-            found = True
-            yield block
+        for part in mains or [root]:
+            for block in _Walk(part, furniture=furniture, unhidden=False, markers=markers).blocks():
+                found = True
+                yield block
         if not found and not furniture:  # a page of nothing but furniture, or hidden until a script shows it
             yield from _Walk(root, furniture=True, unhidden=True, markers=markers).blocks()
 
 
-def _title(root: Element) -> str | None:
-    """The <title>, cut down to the first heading where it is that heading with the site's name added."""
+def _main_text(root: Element) -> list[Element]:
+    """The page's <main>, if it has one that holds a good part of the text; what stands around it is every page's."""
+    mains = [el for el in root.iter("main", "div") if el.tag == "main" or el.get("role") == "main"]
+    outer = [el for el in mains if not any(above in mains for above in el.iterancestors("main", "div"))]
+    if not outer or sum(len(line_of(el)) for el in outer) < _MAIN_SHARE * len(line_of(root)):
+        return []
+    return outer
+
+
+def _title(root: Element, mains: list[Element]) -> str | None:
+    """The <title>, cut down to a heading of the page where it is that heading with the site's name added."""
     own = root.find("head/title")
     title = one_line(own.text_content()) if own is not None else ""
-    headings = [line_of(el)[:_LONGEST_HEADING] for el in islice(root.iter("h1"), 5)]
+    tops = islice((el for part in (*mains, root) for el in part.iter("h1")), 5)
+    headings = [line_of(el)[:_LONGEST_HEADING] for el in tops]
     if not title:
         return next(filter(None, headings), None)
     parts = _TITLE_TAILS.split(title)
@@ -129,7 +142,8 @@ class _Walk:
                     else:
                         yield from self._flush()
                         self._close(el)
-                self._parts.append(squeeze(el.tail or ""))
+                if el is not self._root:
+                    self._parts.append(squeeze(el.tail or ""))
         yield from self._flush()
 
     def _left_out(self, el: Element) -> bool:
@@ -137,7 +151,7 @@ class _Walk:
             return True
         if hidden(el) and not (self._unhidden and el.tag not in ("script", "style", "template")):
             return True
-        if backlink(el):
+        if mark_only(el):
             return True
         if self._furniture:
             return False

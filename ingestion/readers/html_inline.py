@@ -30,7 +30,7 @@ SKIPPED: Final = _tags(
 )
 _HIDDEN_STYLE: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _POWER: Final = re.compile(r"[-−–+]?\d{1,3}")
-_BACKLINKS: Final = frozenset({"↑", "↩", "↩︎", "↵", "⏎", "^", "¶"})
+_MARKS: Final = frozenset({"↑", "↩", "↩︎", "↵", "⏎", "^", "¶", "§", "#", "🔗"})
 _DELETED: Final = frozenset({"s", "strike", "del"})
 
 
@@ -50,9 +50,9 @@ def hidden(el: Element) -> bool:
     return "style" in attributes and bool(_HIDDEN_STYLE.search(attributes["style"]))
 
 
-def backlink(el: Element) -> bool:
-    """Whether a link is only the arrow that leads from a footnote back to its place."""
-    return el.tag == "a" and len(el) == 0 and (el.text or "").strip() in _BACKLINKS
+def mark_only(el: Element) -> bool:
+    """Whether a link is only a sign: the arrow back from a footnote, the handle of a heading."""
+    return el.tag == "a" and len(el) == 0 and (el.text or "").strip() in _MARKS
 
 
 def opening(el: Element, before: str) -> str:
@@ -92,7 +92,7 @@ def line_of(el: Element) -> str:
     skipping: Element | None = None
     for event, node in walk:
         if event == "start":
-            if node is not el and (hidden(node) or backlink(node)):
+            if node is not el and (hidden(node) or mark_only(node)):
                 skipping = node
                 walk.skip_subtree()
             elif node.tag in INLINE:

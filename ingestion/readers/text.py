@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Final
 
 from core.types import Block
@@ -26,6 +27,7 @@ _NUMBERED: Final = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+(?=[^\W\d_])(?P
 _NAMED: Final = re.compile(
     r"(?:chapter|part|section|article|appendix|annex)\s+(?:\d{1,3}|[ivxlc]{1,6}|[a-z])\b(?:[.:\s–—-].*)?", re.I
 )
+_FIELD: Final = re.compile(r"\s*[A-Z][\w-]*(?: \w+)?: \S")
 _COLUMNS: Final = re.compile(r"\S(?: {3,}|\t+ *)\S")
 
 
@@ -90,39 +92,57 @@ def _blocks(lines: list[str], following: list[str]) -> Iterator[Block]:
     elif _BULLET.match(lines[0]) or (len(lines) > 1 and lines[0].endswith(":") and _BULLET.match(lines[1])):
         yield from _list(lines)
     else:
-        yield Block(kind="paragraph", text=_rejoined(lines))
+        text = _rejoined(lines)
+        if text.count("\n") and _is_indented(lines):
+            yield Block(kind="code", text=verbatim(dedent("\n".join(lines).expandtabs(4))))
+        else:
+            yield Block(kind="paragraph", text=text)
 
 
 def _heading_level(line: str, following: list[str]) -> int:
     """The level of a line that stands alone and reads as a heading; 0 where there is doubt."""
     words = one_line(line)
-    if (
-        not following
-        or not 3 <= len(words) <= 80
-        or words[-1] in ".,;:!?"
-        or (line[:1] in " \t" and len(line) - len(line.lstrip()) > 8)
-    ):
+    if not following or not 3 <= len(words) <= 80 or words[-1] in ",;:!?":
         return 0
-    if _NAMED.fullmatch(words):
+    prose = len(following) > 1 or len(following[0]) > 80
+    if numbered := _NUMBERED.fullmatch(words):
+        return _numbered_level(numbered, prose or _NUMBERED.match(following[0].strip()) is not None)
+    if words[-1] == ".":
+        return 0
+    if _NAMED.fullmatch(words) or _is_centred(line):
         return 1
-    numbered = _NUMBERED.fullmatch(words)
-    if numbered:
-        depth = numbered[1].count(".") + 1
-        # "1 Scope" is a heading only before a text, "3. Call the office" in a row of such lines is not
-        prose = len(following) > 1 or len(following[0]) > 80 or _NUMBERED.match(following[0].strip()) is not None
-        if depth == 1 and (
-            not prose or not numbered["words"][0].isupper() or ("." in words[:3] and _BULLET.match(following[0]))
-        ):
-            return 0
-        return depth if numbered["words"][0].isupper() or depth > 1 else 0
     letters = [character for character in words if character.isalpha()]
     shouting = len(letters) >= 4 and all(character.isupper() for character in letters) and len(words) <= 60
     return 1 if shouting and len(letters) * 2 > len(words) else 0
 
 
+def _numbered_level(numbered: re.Match[str], before_text: bool) -> int:
+    """The level of "1.2 Title". "1 Scope" is a heading only before a text: "3. Call them" may be one of a list."""
+    words = numbered["words"]
+    depth = numbered[1].count(".") + 1
+    titled = all(word[0].isupper() for word in re.findall(r"[^\W\d_]{4,}", words))
+    if words[-1] == "." and not titled:
+        return 0
+    if depth == 1 and not (before_text and (titled or (words[0].isupper() and "." not in numbered[0][:3]))):
+        return 0
+    return depth if words[0].isupper() or depth > 1 else 0
+
+
+def _is_centred(line: str) -> bool:
+    """Whether a short line stands in the middle of a page of 60 to 86 columns."""
+    indent, words = len(line) - len(line.lstrip()), line.strip()
+    return indent >= 10 and len(words) <= 56 and 30 <= indent + len(words) / 2 <= 43 and words[0].isupper()
+
+
 def _is_columns(lines: list[str]) -> bool:
     """Whether the lines are set in columns by spaces, so that joining them would ruin them."""
     return len(lines) > 1 and sum(1 for line in lines if _COLUMNS.search(line.strip())) * 10 >= 6 * len(lines)
+
+
+def _is_indented(lines: list[str]) -> bool:
+    """Whether some of the lines, though not the first alone, stand further in than others, as in a program."""
+    indents = [len(line) - len(line.lstrip()) for line in lines]
+    return max(indents) - min(indents) >= 2 and min(indents[1:]) < max(indents)
 
 
 def _list(lines: list[str]) -> Iterator[Block]:
@@ -151,15 +171,17 @@ def _rejoined(lines: list[str]) -> str:
     if len(lines) == 1 or min(lengths) > 10 * _WRAP:  # lines that long are paragraphs or records, one each
         return "\n".join(one_line(line) for line in lines)
     longest = sorted(lengths)[-(1 + len(lengths) // 20)]
-    goes_on = [
-        length >= 0.65 * longest or one_line(following)[:1].islower()
+    full = [
+        length >= 0.65 * longest or length + 1 + width(following.split(maxsplit=1)[0]) >= 0.9 * longest
         for length, following in zip(lengths, lines[1:], strict=False)
     ]
-    wrapped = _WRAP <= longest <= 140 and sum(goes_on) >= 0.8 * len(goes_on)
-    return join_wrapped(lines) if wrapped and not _are_records(lines) else "\n".join(one_line(line) for line in lines)
+    wrapped = _WRAP <= longest <= 140 and sum(full) >= 0.8 * len(full)
+    return join_wrapped(lines) if wrapped and not _are_records(lines) else "\n".join(map(one_line, lines))
 
 
 def _are_records(lines: list[str]) -> bool:
-    """Whether nearly every line begins like the first one, with a date or the same word: a log, not prose."""
+    """Whether the lines are entries rather than prose: fields with names, or nearly all begin with the same word."""
+    if sum(1 for line in lines if _FIELD.match(line)) >= 0.8 * len(lines):
+        return True
     shapes = [re.sub(r"\d", "0", line.split(maxsplit=1)[0]) for line in lines]
     return len(lines) > 2 and shapes.count(shapes[0]) >= 0.9 * len(lines)

@@ -25,6 +25,20 @@ def test_structure_becomes_blocks_in_reading_order(read):
     assert reading.title == "Leave policy"
 
 
+def test_where_there_is_a_main_text_only_that_is_read(read):
+    reading = read(
+        "html",
+        "<title>Support - The Book</title><div>Keyboard shortcuts</div><h1>The Book</h1>"
+        "<main><h1>Support<a href='#s'>§</a></h1><p>Support for platforms is organised into tiers.</p></main>Cookies",
+    )
+    assert reading.texts == ["Support", "Support for platforms is organised into tiers."]
+    assert reading.title == "Support"
+
+
+def test_a_main_element_that_holds_next_to_nothing_is_not_believed(read):
+    assert len(read("html", f"<main>Hi</main><p>{'The text. ' * 20}</p>").texts) == 2
+
+
 def test_furniture_inside_the_main_text_is_text(read):
     assert read("html", "<nav>Menu</nav><article><header>By Ada</header><p>Text</p></article>").texts == [
         "By Ada",

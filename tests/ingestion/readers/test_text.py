@@ -13,8 +13,8 @@ def test_a_document_with_every_feature(read):
 
 This document describes how employees of the company may travel and what
 they have to observe before, during and after a business trip. All of the
-rules apply to every well-
-known kind of trip.
+rules apply to every kind of trip, however short it may be, that is well-
+known to the company.
 
 1 Scope
 
@@ -57,7 +57,8 @@ Chapter 2: Expenses
         (
             "paragraph",
             "This document describes how employees of the company may travel and what they have to observe before, "
-            "during and after a business trip. All of the rules apply to every well-known kind of trip.",
+            "during and after a business trip. All of the rules apply to every kind of trip, "
+            "however short it may be, that is well-known to the company.",
         ),
         ("h1", "1 Scope"),
         ("paragraph", "The policy applies to every employee, including temporary staff and people on secondment."),
@@ -76,6 +77,33 @@ Chapter 2: Expenses
         ("list_item", "1. Keep receipts."),
         ("list_item", "2. Send them in."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("0. Definitions.", 1),
+        ("5. Conveying Modified Source Versions.", 1),
+        ("2 Scope of the rules", 1),
+        ("2.3.1 scope", 3),
+        ("Appendix B", 1),
+        ("                            Preamble", 1),
+        ("                       TERMS AND CONDITIONS", 1),
+    ],
+)
+def test_headings_without_underlines(read, line, level):
+    prose = "The words below a heading are long enough to be the text of a section,\nand go on over several lines.\n"
+    assert read("text", f"{line}\n\n{prose}").shape[0] == (f"h{level}", line.strip())
+
+
+def test_programs_keep_their_lines_and_indents(read):
+    program = "def tear_down(self):\n    del self.text\n    if self.root:\n        self.root.destroy()"
+    assert read("text", f"Say:\n\n{program}\n").shape[1] == ("code", program)
+
+
+def test_fields_keep_their_lines(read):
+    fields = "From: Ada Lovelace of the analytical department\nDate: on the third of March of this year\nTo: everybody"
+    assert read("text", fields).texts == [fields]
 
 
 @pytest.mark.parametrize(
