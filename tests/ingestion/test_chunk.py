@@ -298,10 +298,15 @@ def test_a_paragraph_above_a_table_is_no_caption(tokens: TokenCounter) -> None:
 
 
 def test_long_header_says_what_its_cells_share_once(tokens: TokenCounter) -> None:
-    shared = (
-        "Consolidated statements of the equity of the shareholders for all the years that ended in December 2025"
+    shared = "Consolidated statements of the equity of the shareholders for the years that ended on 31 December 2025"
+    columns = (
+        "Common stock",
+        "Retained earnings",
+        "Other income",
+        "Total",
+        "Minority interests",
+        "Everything taken together",
     )
-    columns = ("Common stock", "Retained earnings", "Other income", "Total", "Minorities", "Everything")
     header = ("In thousands", *(f"{shared} {column}" for column in columns))
     rows = [(f"Item number {n}", *[f"{n},{column}00" for column in range(6)]) for n in range(40)]
     chunks = of(tokens, table(header, *rows))
