@@ -20,13 +20,13 @@ HEADERS = {
 }
 
 
-async def paced(events: AsyncIterator[StreamEvent], every: float = PING_SECONDS) -> AsyncIterator[StreamEvent | None]:
+async def paced(events: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent | None]:
     """The events as they come, and None whenever there was none for a while."""
     following: asyncio.Future[StreamEvent] | None = None
     try:
         while True:
             following = following or asyncio.ensure_future(_next(events))
-            done, _ = await asyncio.wait({following}, timeout=every)
+            done, _ = await asyncio.wait({following}, timeout=PING_SECONDS)
             if not done:
                 yield None
                 continue
@@ -47,10 +47,10 @@ async def _next(events: AsyncIterator[StreamEvent]) -> StreamEvent:
     return await anext(events)
 
 
-async def wire(events: AsyncIterator[StreamEvent], every: float = PING_SECONDS) -> AsyncIterator[bytes]:
+async def wire(events: AsyncIterator[StreamEvent]) -> AsyncIterator[bytes]:
     """The events as bytes; a quiet time is filled with `ping` events, which carry no id."""
     yield b"retry: 2000\n\n"
-    async for event in paced(events, every):
+    async for event in paced(events):
         yield encode("ping", "{}") if event is None else encode(event.name, event.data, event.id)
 
 

@@ -332,6 +332,12 @@ async def live(world: World) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture
+def serve() -> Make:
+    """Puts an application behind a real socket."""
+    return listening
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     id: int | None
