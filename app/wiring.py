@@ -20,8 +20,8 @@ from app.store.records import IndexGeneration, NewGeneration
 from app.store.store import Store
 from app.streams import MemoryStreams
 from app.supervisor import Child, Supervisor
-from core.errors import ConfigurationError, IndexMismatch
-from core.ports import Embedder, Generator
+from core.errors import ConfigurationError, IndexMismatch, IndexUnavailable
+from core.ports import Embedder, Generator, Searcher
 from core.types import Box
 from ingestion import pipeline
 from ingestion.render import render_page
@@ -91,6 +91,18 @@ def reranker(settings: Settings, embed: Embedder) -> Reranker | None:
     return MaxSimReranker(embed)
 
 
+def searcher(settings: Settings, embed: Embedder, index: VectorIndex, store: Store) -> Searcher:
+    """The retrieval room's central sentence over these parts."""
+    return HybridSearcher(
+        embedder=embed,
+        lexical=lexical(settings),
+        index=index,
+        chunks=store.chunks,
+        reranker=reranker(settings, embed),
+        settings=settings.retrieval.search,
+    )
+
+
 def generator(settings: Settings, embed: Embedder) -> Generator:
     """The configured generator."""
     from serving.extractive import ExtractiveGenerator
@@ -155,6 +167,18 @@ def index_child(settings: Settings, generation: IndexGeneration) -> Child:
     return Child(name=f"index {generation.folder}", command=command)
 
 
+async def index_answers(settings: Settings, generation: IndexGeneration) -> bool:
+    """Whether a process serves this generation's index already."""
+    index = index_edge.connect(index_socket(settings, generation), settings.retrieval.index)
+    try:
+        await index.ready(1.0)
+    except IndexUnavailable:
+        return False
+    finally:
+        await index.close()
+    return True
+
+
 def worker_child(settings: Settings, number: int) -> Child:
     """One ingestion worker."""
     return Child(
@@ -181,14 +205,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         index = await _connect(stack, settings, generation)
         for number in range(settings.jobs.workers):
             await supervisor.start(worker_child(settings, number))
-        search = HybridSearcher(
-            embedder=embed,
-            lexical=lexical(settings),
-            index=index,
-            chunks=store.chunks,
-            reranker=reranker(settings, embed),
-            settings=settings.retrieval.search,
-        )
+        search = searcher(settings, embed, index, store)
         generate = generator(settings, embed)
         await embed.query("warm")  # the first question should not pay for loading the model
         yield Services(

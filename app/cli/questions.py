@@ -9,6 +9,7 @@ import typer
 from app.cli.client import connect
 from app.cli.output import out, plain, put_json
 from app.settings import load_settings
+from core.types import SearchMode
 
 Collection = Annotated[str | None, typer.Option(help="Only this collection.", show_default="all")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the response as JSON.")]
@@ -18,7 +19,7 @@ def search(
     query: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
     collection: Collection = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many passages.")] = 10,
-    mode: Annotated[str, typer.Option(help="hybrid, dense or lexical.")] = "hybrid",
+    mode: Annotated[SearchMode, typer.Option(help="Which legs search.")] = "hybrid",
     as_json: AsJson = False,
 ) -> None:
     """Find passages, best first, with the scores of each leg."""
