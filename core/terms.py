@@ -14,6 +14,8 @@ from functools import lru_cache
 
 PREFIX = 6
 """Letters of a word that count."""
+REMEMBERED = 1_000
+"""Characters up to which a text's terms are kept: sentences come again and again, long texts would fill the memory."""
 
 _STOP_WORDS = """
 a about above after again all also am an and any are as at be because been before being below between both but by can
@@ -75,7 +77,6 @@ def _number(token: str) -> str:
     return (whole.lstrip("0") or "0") + (point + decimals if decimals else "")
 
 
-@lru_cache(maxsize=8_192)
 def _terms(text: str) -> tuple[str, ...]:
     found: list[str] = []
     for token in _TOKEN.findall(fold(text)):
@@ -117,7 +118,10 @@ def _arabic(word: str) -> str:
 
 def terms(text: str) -> tuple[str, ...]:
     """The content terms in order, repeated as often as they occur. Words cut to a stem, numbers in one notation."""
-    return _terms(text)
+    return _remembered(text) if len(text) <= REMEMBERED else _terms(text)
+
+
+_remembered = lru_cache(maxsize=8_192)(_terms)
 
 
 def numbers(text: str) -> frozenset[str]:

@@ -25,11 +25,12 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _POINTS_BACK = re.compile(
-    r"\b(?:it|its|they|them|their|theirs|he|him|his|she|her|hers|those|these|that one|this one|the same|er|ihn|ihm|sie|"
-    r"ihnen|ihre[rmns]?|dessen|deren|diese[rmns]?|jene[rmns]?|dort|dafür|davon|damit|dazu|daran|darauf|dabei|"
-    r"derselbe|dieselbe|dasselbe)\b",
+    r"\b(?:it|they|them|he|him|she|those|these|that one|this one|the same|er|ihn|ihm|sie|ihnen|dessen|deren|"
+    r"diese[rmns]?|jene[rmns]?|dort|dafür|davon|damit|dazu|daran|darauf|dabei|derselbe|dieselbe|dasselbe)\b",
     re.IGNORECASE,
 )
+_OWNS = re.compile(r"\b(?:its|their|theirs|his|her|hers|ihre?[rmns]?|seine?[rmns]?)\b", re.IGNORECASE)
+"""Possessives, which more often than not point at something earlier in the same question."""
 _PREPOSITION = r"(?:in|im|for|für|at|bei|beim|to|nach|of|von|with|mit|from|aus|under|by)"
 _BEGINS_ASIDE = re.compile(rf"^\W*{_PREPOSITION}\s+(?:\S+\s*){{1,4}}$", re.IGNORECASE)
 _NAME = r"((?:[A-ZÄÖÜ][\w-]+\s?)+)"
@@ -58,6 +59,9 @@ def depends(question: str) -> bool:
     content = len(set(terms(question)))
     if content == 0 or _LEAD.match(question) or _BEGINS_ASIDE.match(question):
         return True
+    owner = _OWNS.search(question)
+    if owner and len(set(terms(question[: owner.start()]))) <= 1:
+        return content <= SHORT
     return content <= SHORT and bool(_POINTS_BACK.search(question))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,8 @@ _SENTENCE_END = re.compile(r"(?<=[.!?؟])[\"'”’»)\]]*\s+|(?<=[。！？])[�
 _BROKEN_WORD = re.compile(r"(?<=[^\W\d_])[-\u2010]\s*\n\s*(?=[a-zäöüßà-öø-ÿ])")
 _INVISIBLE = dict.fromkeys([0xAD, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 """Soft hyphens, byte order marks and marks that turn the direction of writing."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, line separators and halves of surrogate pairs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,10 +42,11 @@ def candidates(sources: Sequence[Source], max_chars: int) -> list[Candidate]:
     found: dict[str, Candidate] = {}
     for place, source in enumerate(sources):
         context = terms(_line(source.heading_path[-1])) if source.heading_path else ()
-        around = frozenset(terms(_line(" ".join([source.title, *source.heading_path])))) | {
-            term for piece in _pieces(source) for term in terms(piece.text + " " + piece.beside)
-        }
-        for number, piece in enumerate(_pieces(source)):
+        pieces = list(_pieces(source))
+        around = frozenset(terms(_line(" ".join([source.title, *source.heading_path])))).union(
+            *(terms(part) for piece in pieces for part in (piece.text, piece.beside))
+        )
+        for number, piece in enumerate(pieces):
             key = squeezed(piece.text)
             if not key:
                 continue
@@ -151,5 +153,4 @@ def _row(line: str, header: str) -> str:
 
 
 def _line(text: str) -> str:
-    visible = "".join(" " if unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") else each for each in text)
-    return " ".join(visible.split())
+    return " ".join(_CONTROL.sub(" ", text).split())
