@@ -122,7 +122,7 @@ class Guard:
             )
 
 
-def principal(
+async def principal(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
 ) -> Principal:
     """The caller of a request, for routes to depend on. Raises `Unauthenticated`."""

@@ -19,19 +19,22 @@ else:
     Parts = Any
 
 
-def services(request: Request) -> Parts:
+# Coroutines, though they wait for nothing: FastAPI sends plain functions to a thread, one hop for each of them.
+
+
+async def services(request: Request) -> Parts:
     """The open services. Raises `Starting` until there are any, or what keeps them from opening."""
     boot: Boot = request.app.state.boot
     return boot.services
 
 
-def metrics(request: Request) -> Metrics:
+async def metrics(request: Request) -> Metrics:
     """The application's metrics."""
     found: Metrics = request.app.state.metrics
     return found
 
 
-def runs(request: Request) -> AnswerRuns:
+async def runs(request: Request) -> AnswerRuns:
     """The answers being written."""
     found: AnswerRuns = request.app.state.runs
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi import Response as HttpResponse
 from pydantic import Field
 
 from app.api.deps import Measured, Wired
@@ -79,9 +80,10 @@ _FOUND: dict[str, Any] = {
     "",
     summary="Find passages",
     operation_id="search",
+    response_model=SearchResponse,
     responses={**shown(_FOUND), **problems(404, 504)},
 )
-async def search(body: SearchRequest, services: Wired, measured: Measured, caller: Caller) -> SearchResponse:
+async def search(body: SearchRequest, services: Wired, measured: Measured, caller: Caller) -> HttpResponse:
     """Only passages of live versions that the caller may read."""
     most = services.settings.agents.max_question_chars
     if len(body.query) > most:
@@ -100,8 +102,10 @@ async def search(body: SearchRequest, services: Wired, measured: Measured, calle
         await services.store.collections.get(body.collection)  # hits would have proved that it exists
     measured.stages("search", found.timings_ms)
     measured.degraded(found.degraded)
-    return SearchResponse(
+    response = SearchResponse(
         hits=[Hit.model_validate(hit) for hit in found.hits],
         timings_ms=dict(found.timings_ms),
         degraded=list(found.degraded),
     )
+    # As JSON at once: returned as a model it would be validated and dumped a second time.
+    return HttpResponse(response.model_dump_json(), media_type="application/json")
