@@ -43,7 +43,10 @@ def _parse(source: str) -> tuple[Element | None, bool]:
         return None, False
     except lxml.etree.XMLSyntaxError:
         root = None
-    return root, any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
+    problems = {entry.type_name for entry in parser.error_log}
+    if "ERR_NO_MEMORY" in problems:  # libxml2 says "unknown error", or drops the rest of the page
+        raise MemoryError
+    return root, "ERR_RESOURCE_LIMIT" in problems
 
 
 def _flatten(source: str) -> str:

@@ -141,9 +141,9 @@ async def test_text_without_end_is_cut_off_by_the_output_limit(tmp_path: Path) -
 
 def picture_bomb(side: int) -> bytes:
     """A PDF whose one page is a grey picture of `side` × `side` pixels that packs into a few kilobytes."""
-    packer = zlib.compressobj(9)
-    row = bytes(side)
-    pixels = b"".join([packer.compress(row) for _ in range(side)]) + packer.flush()
+    packer = zlib.compressobj(1)
+    rows = bytes(side * 100)
+    pixels = b"".join([packer.compress(rows) for _ in range(side // 100)]) + packer.flush()
     picture = (
         b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceGray/BitsPerComponent 8/Filter/FlateDecode"
         b"/Length %d>>stream\n" % (side, side, len(pixels)) + pixels + b"\nendstream"
@@ -160,11 +160,19 @@ def picture_bomb(side: int) -> bytes:
     return b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R/Size 6>>\n%%EOF"
 
 
+async def test_a_file_that_takes_too_much_memory(tmp_path: Path) -> None:
+    path = tmp_path / "bomb"
+    path.write_bytes(b"<html><body>" + b"<p>x</p>" * 3_000_000)
+
+    with pytest.raises(ParserLimit, match="too much memory"):
+        await parse(path, "a.html", IngestionSettings(memory_bytes=256 * MIB))
+
+
 async def test_a_picture_bomb_ends_in_one_error_within_its_memory(tmp_path: Path) -> None:
     path = tmp_path / "bomb"
-    path.write_bytes(picture_bomb(40_000))
+    path.write_bytes(picture_bomb(20_000))
     peak = 0
-    settings = IngestionSettings(memory_bytes=512 * MIB, silence_seconds=60)
+    settings = IngestionSettings(memory_bytes=384 * MIB)
 
     async def watch() -> None:
         nonlocal peak
@@ -180,7 +188,7 @@ async def test_a_picture_bomb_ends_in_one_error_within_its_memory(tmp_path: Path
             await parse(path, "a.pdf", settings)
     finally:
         watcher.cancel()
-    assert 0 < peak < 512 * MIB
+    assert 0 < peak < 384 * MIB
 
 
 def _rss(process: psutil.Process) -> int:
