@@ -47,7 +47,7 @@ _INITIAL = re.compile(r"(?:^|(\w+)\W+)[A-Z]\.$")
 _LAST_WORD = re.compile(r"([\w.º]+)\.$")
 _ORDINAL = re.compile(r"(?:^|[\s(–-])\d{1,2}\.$")
 _OPENING = re.compile(r"(?<=\s)[\"'“„«‹‘‚(\[{]+$|(?<=[。！？])[“‘「『《（【]+$")
-_BULLET = re.compile(r"(?<=\s)[•▪◦‣●■]\s")
+_BULLET = re.compile(r"(?<=\s)[•▪◦‣●■]\s|(?<=\n)[ \t]*(?:[-*–]|\d{1,2}[.)])[ \t]")
 _ASCII_MARK = re.compile(r"[.!?]$")
 
 _lock = threading.Lock()
@@ -99,7 +99,7 @@ def split(texts: Sequence[str], languages: Sequence[str]) -> list[list[Span]]:
 
 
 def _raw(pipeline: Any, text: str) -> list[int]:
-    """Where spaCy begins a new sentence, and where a bullet in running text does; the text's beginning left out."""
+    """Where spaCy begins a new sentence, and where a bullet does, in running text or at a line's beginning."""
     cuts = {match.start() for match in _BULLET.finditer(text)}
     first = 0
     while first < len(text):

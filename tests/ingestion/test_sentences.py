@@ -67,6 +67,13 @@ def test_sentences_without_spaces(case: str) -> None:
     assert cut("".join(expected), language) == expected
 
 
+def test_items_on_lines_of_their_own_are_sentences_even_without_a_mark() -> None:
+    text = "New\n- Sensors are found. Up to ten.\n- Portuguese in the app\n  1. one\n  2) two\n3.5 bar - no item"
+    assert cut(text, "en") == [
+        "New", "- Sensors are found.", "Up to ten.", "- Portuguese in the app", "1. one", "2) two\n3.5 bar - no item",
+    ]  # fmt: skip
+
+
 def test_fragments_join_their_neighbour() -> None:
     assert cut("The first one. 4.", "en") == ["The first one. 4."]
     assert cut("No. Never again.", "en") == ["No. Never again."]  # two letters are no sentence to cite
