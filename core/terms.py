@@ -131,7 +131,7 @@ def numbers(text: str) -> frozenset[str]:
 
 def squeezed(text: str) -> str:
     """Letters and digits only, folded: two texts that agree in it differ in white space, hyphenation or marks alone."""
-    return "".join(each for each in fold(text) if each.isalnum())
+    return "".join(filter(str.isalnum, fold(text)))
 
 
 _FOLDED_STOP_WORDS = frozenset(fold(word) for word in _STOP_WORDS.split())

@@ -41,7 +41,7 @@ RANKING = Weights(cosine=4.0, own=3.5, near=4.0, around=2.0, rank=1.0)
 CONFIDENCE = Weights(cosine=6.1, own=0.9, near=0.9, around=2.2, rank=0.0)
 CONFIDENCE_BIAS = -5.0
 
-MARGIN = 1.5
+MARGIN = 2.5
 """How far below the best score a further sentence may lie to be said too."""
 DIVERSITY = 1.0
 """What a sentence loses for being the same, in meaning, as one already chosen."""

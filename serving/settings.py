@@ -15,9 +15,12 @@ class ExtractiveSettings(Room):
     """Answering in the documents' own sentences."""
 
     threshold: float = Field(
-        default=0.5, ge=0, le=1, description="Confidence in the best sentence below which no answer is given."
+        default=0.35,
+        ge=0,
+        le=1,
+        description="Confidence in the best sentence below which no answer is given; set for the default embedder.",
     )
-    statements: int = Field(default=3, ge=1, le=8, description="Sentences in one answer, at most.")
+    statements: int = Field(default=4, ge=1, le=8, description="Sentences in one answer, at most.")
     candidates: int = Field(
         default=32, ge=4, le=512, description="Sentences compared by meaning, after a cheap choice by words and rank."
     )
