@@ -17,6 +17,9 @@ HEADER_SHARE = 2
 """A header that takes more than one part in this many of a chunk is shortened where its cells begin alike; a cell that
 alone takes more is no header."""
 
+LEAD_TOKENS = 12
+"""A paragraph of at most this many tokens without a mark at its end reads like a heading, or "as follows"."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
@@ -47,8 +50,17 @@ def text_drafts(desk: Desk, run: Sequence[Piece], budget: int, overlap: Overlap)
     """Whole sentences packed up to `budget` tokens, a sentence over it cut, each draft repeating the end of the one
     before."""
     run = fitted(run, [desk.blocks[piece.block].text for piece in run], budget, desk.measure)
-    groups = pack([piece.tokens for piece in run], budget, overlap, [piece.closes for piece in run])
+    groups = pack([piece.tokens for piece in run], budget, overlap, [_end(desk, piece) for piece in run])
     return [_text(desk, run[first:last]) for first, last in groups]
+
+
+def _end(desk: Desk, piece: Piece) -> int:
+    """How good an end of a chunk a piece is: a paragraph's end is good; a line that leads to the next is bad."""
+    text = desk.text(piece)
+    leads = piece.start == 0 and piece.closes and piece.tokens <= LEAD_TOKENS and text[-1].isalnum()
+    if text.endswith((":", "：")) or (leads and desk.blocks[piece.block].kind == "paragraph"):
+        return -1
+    return int(piece.closes)
 
 
 def table_drafts(desk: Desk, rows: Sequence[Piece], caption: Sequence[Piece], budget: int) -> list[Draft]:

@@ -25,14 +25,14 @@ NO_OVERLAP = Overlap()
 
 
 def pack(
-    sizes: Sequence[int], budget: int, overlap: Overlap = NO_OVERLAP, closes: Sequence[bool] = ()
+    sizes: Sequence[int], budget: int, overlap: Overlap = NO_OVERLAP, ends: Sequence[int] = ()
 ) -> list[tuple[int, int]]:
     """Half-open ranges of neighbours, none larger than `budget` unless a single member is.
 
-    Groups come out about equally large, so that no crumb is left at the end. `closes[i]` says that a paragraph ends
-    with member i: such ends are preferred. Each group repeats the longest tail of the one before that is at most
-    `overlap.most` of it; nothing is repeated when the last member alone is larger, or when the next member would no
-    longer fit.
+    Groups come out about equally large, so that no crumb is left at the end. `ends[i]` says how good an end member i
+    is: 1 where a paragraph closes, 0 within one, -1 where it leads to what follows. Each group repeats the longest tail
+    of the one before that is at most `overlap.most` of it; nothing is repeated when the last member alone is larger, or
+    when the next member would no longer fit.
     """
     total = [0, *accumulate(sizes)]
     groups: list[tuple[int, int]] = []
@@ -40,7 +40,7 @@ def pack(
     while fresh < len(sizes):
         while start < fresh and total[fresh + 1] - total[start] > budget:
             start += 1
-        stop = _stop(total, start, fresh, budget, overlap, closes)
+        stop = _stop(total, start, fresh, budget, overlap, ends)
         groups.append((start, stop))
         start, fresh = _tail(total, start, stop, overlap), stop
     return groups
@@ -55,7 +55,7 @@ def _tail(total: Sequence[int], start: int, stop: int, overlap: Overlap) -> int:
     return tail
 
 
-def _stop(total: Sequence[int], start: int, fresh: int, budget: int, overlap: Overlap, closes: Sequence[bool]) -> int:
+def _stop(total: Sequence[int], start: int, fresh: int, budget: int, overlap: Overlap, ends: Sequence[int]) -> int:
     """The best end of the group that begins at `start`: near the even size, at a paragraph's end, able to overlap."""
     rest = total[-1] - total[start]
     if rest <= budget:
@@ -69,8 +69,8 @@ def _stop(total: Sequence[int], start: int, fresh: int, budget: int, overlap: Ov
         if size > budget:
             break
         cost = abs(size - even)
-        if closes and closes[stop - 1]:
-            cost -= PARAGRAPH_BONUS * budget
+        if ends:
+            cost -= PARAGRAPH_BONUS * budget * ends[stop - 1]
         if overlap.most and total[stop] - total[_tail(total, start, stop, overlap)] >= overlap.least * size:
             cost -= OVERLAP_BONUS * budget
         if cost <= best_cost:

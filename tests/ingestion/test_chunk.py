@@ -313,3 +313,10 @@ def test_long_header_says_what_its_cells_share_once(tokens: TokenCounter) -> Non
     assert len(chunks) < len(rows) / 3
     for each in chunks:
         assert each.text.startswith(f"In thousands | {shared} Common stock | Retained earnings | Other income | Total")
+
+
+def test_a_line_that_leads_to_the_next_is_not_the_end_of_a_chunk(tokens: TokenCounter) -> None:
+    blocks = [block for n in range(12) for block in (paragraph(f"What to do about case {n}"), paragraph(prose(4)))]
+    chunks = of(tokens, *blocks)
+    assert len(chunks) > 3
+    assert all(each.text.endswith(".") for each in chunks)

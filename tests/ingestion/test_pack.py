@@ -22,8 +22,12 @@ def test_groups_come_out_even_rather_than_full_and_a_crumb() -> None:
 
 
 def test_a_paragraphs_end_is_preferred() -> None:
-    closes = [i == 6 for i in range(12)]
-    assert pack([10] * 12, 100, closes=closes) == [(0, 7), (7, 12)]
+    assert pack([10] * 12, 100, ends=[int(i == 6) for i in range(12)]) == [(0, 7), (7, 12)]
+
+
+def test_an_end_that_leads_to_what_follows_is_avoided() -> None:
+    assert pack([10] * 12, 100, ends=[0] * 12) == [(0, 6), (6, 12)]
+    assert pack([10] * 12, 100, ends=[-int(i == 5) for i in range(12)]) == [(0, 7), (7, 12)]
 
 
 def test_a_member_over_the_budget_stands_alone() -> None:
@@ -45,7 +49,7 @@ def test_everything_once_in_order_and_within_bounds(seed: int) -> None:
     draw = random.Random(seed)
     sizes = [draw.randrange(0, draw.choice([10, 40, 90])) for _ in range(draw.randrange(1, 200))]
     overlap = draw.choice([Overlap(), QUARTER, Overlap(least=0.0, most=0.4)])
-    groups = pack(sizes, 100, overlap, [draw.random() < 0.3 for _ in sizes])
+    groups = pack(sizes, 100, overlap, [draw.choice([-1, 0, 0, 1]) for _ in sizes])
     assert groups[0][0] == 0
     assert groups[-1][1] == len(sizes)
     for (first, stop), (after, end) in itertools.pairwise(groups):
