@@ -13,6 +13,7 @@ from pathlib import PurePath
 from app.artefacts import Artefacts
 from app.settings import Settings
 from app.store.blobs import FolderBlobs
+from app.store.codec import chunk_id
 from app.store.records import VersionRecord
 from app.store.store import Store
 from core.ports import Embedder
@@ -113,15 +114,20 @@ class Build:
         return partial.finish()
 
     async def index(self, version: VersionRecord, owner: str, report: Report) -> None:
-        """Puts chunks into the store and points into the index; neither answers before the version is published."""
+        """Puts points into the index, then chunks into the store; neither answers before the version is published.
+
+        The rows come last because they say that this generation has the version: a crash in between leaves points that
+        nobody confirms, never rows without points.
+        """
         vectors = await self.embed(version, owner, _silent)
         chunks = await self.chunk(version)
-        ids = await self._shop.store.chunks.put(version.id, self._shop.generation, chunks)
+        ids = [chunk_id(self._shop.generation, version.id, chunk.ordinal) for chunk in chunks]
         for start in range(0, len(chunks), _INDEX_BATCH):
             part = slice(start, start + _INDEX_BATCH)
             points = await asyncio.to_thread(self._points, version, ids[part], chunks[part], vectors.rows(part))
             await self._shop.index.upsert(points)
             await report(min(part.stop, len(chunks)) / len(chunks))
+        await self._shop.store.chunks.put(version.id, self._shop.generation, chunks)
 
     def _points(
         self, version: VersionRecord, ids: list[str], chunks: list[Chunk], rows: list[bytes]

@@ -16,16 +16,25 @@ from app.settings import Settings
 from app.store.records import IndexGeneration, NewGeneration
 from app.store.store import Store
 from app.supervisor import Supervisor
-from core.errors import FootnoteError
+from core.errors import FootnoteError, NotFound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A document that cannot be built any more, and why."""
+
+    version_id: str
+    external_id: str
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reindexed:
-    """What a re-index did. `failed` maps external ids to reasons; those documents answer no more after the switch."""
+    """What a re-index did. The documents that `failed` answer no more after a switch without them."""
 
     generation: int
     documents: int
-    failed: dict[str, str]
+    failed: tuple[Failure, ...]
     switched: bool
 
 
@@ -47,7 +56,7 @@ async def reindex(settings: Settings, report: Callable[[int, int, str], None], *
             await supervisor.stop()
         if failed and not force:
             return Reindexed(generation=generation.id, documents=done, failed=failed, switched=False)
-        await store.generations.switch(generation.id)
+        await store.generations.switch(generation.id, without=[failure.version_id for failure in failed])
         return Reindexed(generation=generation.id, documents=done, failed=failed, switched=True)
     finally:
         await store.close()
@@ -63,20 +72,24 @@ async def _building(store: Store, settings: Settings) -> IndexGeneration:
     return await store.generations.create_building(wanted)
 
 
-async def _fill(shop: Workshop, report: Callable[[int, int, str], None]) -> tuple[int, dict[str, str]]:
+async def _fill(shop: Workshop, report: Callable[[int, int, str], None]) -> tuple[int, tuple[Failure, ...]]:
     build, done = Build(shop), 0
-    failed: dict[str, str] = {}
-    while left := [v for v in await shop.store.generations.missing(shop.generation) if v.external_id not in failed]:
-        for version in left:
-            report(done, done + len(left), version.external_id)
+    failed: dict[str, Failure] = {}
+    while left := [v for v in await shop.store.generations.missing(shop.generation) if v.id not in failed]:
+        for count, version in enumerate(left):
+            report(done, done + len(left) - count, version.external_id)
             try:
                 await build.parse(version, _silent)
                 fresh = await shop.store.documents.version(version.id)
                 await build.index(fresh, f"reindex-{shop.generation}-{version.id}", _silent)
                 done += 1
+            except NotFound:
+                continue  # deleted or replaced since it was listed
             except FootnoteError as error:
-                failed[version.external_id] = error.message
-    return done, failed
+                failed[version.id] = Failure(
+                    version_id=version.id, external_id=version.external_id, reason=error.message
+                )
+    return done, tuple(failed.values())
 
 
 async def _silent(fraction: float) -> None:

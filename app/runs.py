@@ -70,7 +70,7 @@ class AnswerRuns:
             raise Unavailable("The server is stopping; ask again in a moment.")
         _check_length(question.text, services.settings.agents.max_question_chars)
         for name in question.collections:
-            await services.store.collections.get(name)
+            await services.store.collections.require(name)
         request = AnswerRequest(
             id=str(uuid.uuid4()),
             question=question.text,

@@ -198,7 +198,7 @@ async def _collections(services: Parts, model: str) -> tuple[str, ...]:
         return ()
     if name == MODEL and collection:
         try:
-            await services.store.collections.get(collection)
+            await services.store.collections.require(collection)
         except NotFound:
             raise ModelNotFound(f"The model {model!r} does not exist: there is no such collection.") from None
         return (collection,)

@@ -99,7 +99,7 @@ async def search(body: SearchRequest, services: Wired, measured: Measured, calle
     )
     found = await services.searcher.search(request)
     if not found.hits and body.collection:
-        await services.store.collections.get(body.collection)  # hits would have proved that it exists
+        await services.store.collections.require(body.collection)  # hits would have proved that it exists
     measured.stages("search", found.timings_ms)
     measured.degraded(found.degraded)
     response = SearchResponse(

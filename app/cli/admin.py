@@ -45,8 +45,8 @@ def reindex(force: Force = False, as_json: AsJson = False) -> None:
         put_json(asdict(result))
     else:
         out.print(f"{result.documents} documents re-indexed, {len(result.failed)} failed")
-        for name, reason in result.failed.items():
-            out.print(f"  [red]failed[/red] {plain(name)}: {plain(reason)}")
+        for failure in result.failed:
+            out.print(f"  [red]failed[/red] {plain(failure.external_id)}: {plain(failure.reason)}")
         if result.switched:
             out.print("The new index answers from the next start of the server on.")
         else:
