@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -25,6 +28,9 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
 _ACTIVE = ("html", "xml", "svg", "script")
 """Types that a browser would run if it were talked into showing them."""
 
+_DRAWN_AT_ONCE = 2
+"""Each page is drawn by a process of its own."""
+
 
 class Chunk(Response):
     """A passage of a document's live version; `span` counts characters in the document's text."""
@@ -42,21 +48,30 @@ class Chunk(Response):
 
 
 class PageCache:
-    """Drawn pages, the most recently used ones, up to a number of bytes."""
+    """Drawn pages, the most recently used ones, up to a number of bytes; few are drawn at once."""
 
     def __init__(self, capacity: int = 64 * 2**20) -> None:
         self._capacity = capacity
         self._size = 0
         self._pages: OrderedDict[str, bytes] = OrderedDict()
+        self._drawing = asyncio.Semaphore(_DRAWN_AT_ONCE)
 
-    def get(self, key: str) -> bytes | None:
-        """A page that was drawn before."""
+    async def get(self, key: str, draw: Callable[[], Awaitable[bytes]]) -> bytes:
+        """A page that was drawn before, or what `draw` makes of it now."""
+        if (image := self._found(key)) is not None:
+            return image
+        async with self._drawing:
+            if (image := self._found(key)) is None:  # it was drawn while this call waited
+                image = await draw()
+                self._keep(key, image)
+            return image
+
+    def _found(self, key: str) -> bytes | None:
         if key in self._pages:
             self._pages.move_to_end(key)
         return self._pages.get(key)
 
-    def put(self, key: str, image: bytes) -> None:
-        """Keeps a page, and forgets those not used for longest where there is no room."""
+    def _keep(self, key: str, image: bytes) -> None:
         if len(image) > self._capacity:
             return
         self._size += len(image) - len(self._pages.pop(key, b""))
@@ -155,10 +170,7 @@ async def render_page(
     if if_none_match == headers["ETag"]:
         return HttpResponse(status_code=304, headers=headers)
     cache: PageCache = request.app.state.pages
-    image = cache.get(key)
-    if image is None:
-        image = await services.render(_file(services, document), n, boxes)
-        cache.put(key, image)
+    image = await cache.get(key, partial(services.render, _file(services, document), n, boxes))
     return HttpResponse(image, media_type="image/png", headers=headers)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
+
+from app.api.content import PageCache
 
 
 async def test_upload_answers_with_a_job(world: Any) -> None:
@@ -117,6 +120,30 @@ async def test_a_page_is_drawn_once_for_the_same_passages(world: Any) -> None:
     assert plain.content != first.content
     unchanged = await world.http.get(url, headers={"If-None-Match": plain.headers["etag"]})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
+
+
+async def test_the_page_cache_keeps_what_was_used_last() -> None:
+    drawn: list[str] = []
+    cache = PageCache(capacity=10)
+
+    async def page(key: str, size: int = 4) -> bytes:
+        async def draw() -> bytes:
+            drawn.append(key)
+            await asyncio.sleep(0)
+            return key.encode() * size
+
+        return await cache.get(key, draw)
+
+    assert await asyncio.gather(*(page("a") for _ in range(5))) == [b"aaaa"] * 5
+    assert len(drawn) <= 2  # those who wait find it drawn
+    drawn.clear()
+    for key in ("b", "a", "c", "a", "b"):  # c takes the place of b, b then that of c
+        await page(key)
+    assert drawn == ["b", "c", "b"]
+    await page("d", 11)
+    await page("d", 11)
+    await page("a")
+    assert drawn == ["b", "c", "b", "d", "d"]
 
 
 async def test_pages_that_are_not_there(world: Any) -> None:
