@@ -97,8 +97,8 @@ class Rebuilder:
         finally:
             self._line.on_write = None
             self._line.hold_writes(False)
-            self._stage("idle")
             await asyncio.to_thread(self._home.remove_leftovers, self.current)
+            self._stage("idle")
 
     async def _run(self, target: Current) -> None:
         line, log = self._line, _Log(self._settings.optimize_log_bytes)
@@ -140,7 +140,12 @@ class Rebuilder:
         line.hold_writes(True)
         await line.ask(Op.FLUSH)  # when it is answered, no write is at the engine
         self._stage("copying")
-        await asyncio.to_thread(self._home.copy, self.current, target)
+        copying = asyncio.create_task(asyncio.to_thread(self._home.copy, self.current, target))
+        try:
+            await asyncio.shield(copying)
+        except asyncio.CancelledError:
+            await copying  # a thread cannot be stopped, and what it makes is to be removed
+            raise
         copied = line.tally.pending
         line.on_write = log.add
         line.hold_writes(False)

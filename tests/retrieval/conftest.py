@@ -24,6 +24,8 @@ from retrieval.rpc import socket_path
 from retrieval.settings import IndexSettings
 
 SIZE = 16
+PATIENT = {"search_timeout": 60.0, "write_timeout": 60.0}
+"""Restarts take seconds on a busy machine; tests of the deadlines set their own."""
 
 
 @dataclass
@@ -115,7 +117,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
     def start(*, started: bool = True, **settings: float) -> Server:
-        server = Server(tmp_path, IndexSettings.model_validate(settings))
+        server = Server(tmp_path, IndexSettings.model_validate(PATIENT | settings))
         servers.append(server)
         if started:
             server.start()
