@@ -55,8 +55,7 @@ def problem(response: httpx.Response) -> str:
     """The sentence inside a problem response."""
     with contextlib.suppress(ValueError, AttributeError):
         body = response.json()
-        fields = "; ".join(f"{e.get('field')}: {e.get('message')}" for e in body.get("errors") or [])
-        return str(body.get("detail") or body.get("title") or response.text) + (f" ({fields})" if fields else "")
+        return str(body.get("detail") or body.get("title") or response.text)
     return f"HTTP {response.status_code}"
 
 
