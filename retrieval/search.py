@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 SPARE = 20
 """Candidates beyond those wanted, for what the store refuses and duplicates."""
 
-LOOKS, WIDER = 3, 4
+LOOKS, WIDER = 3, 8
 """How often the index is asked at most, and how many times more candidates each time."""
 
 
