@@ -1,10 +1,11 @@
 """How far a statement is carried by the sources it cites. Deterministic: no model beyond the embedder.
 
-A statement that stands in a source word for word has full support, and costs no embedding. A reworded one is compared
-with the sentences of its sources that share most words with it: half its support is the share of its terms found
-there, weighted by length, half its likeness in meaning. A number that no cited source contains, or a negation that
-only one side has, keeps support low. What this cannot see is a contradiction in other words; a model of inference can
-take this place through the same protocol.
+A statement made of a source's own sentences has full support, and costs no embedding. A reworded one is held against
+the sentences of its sources that share most words with it: support is a logistic function of its likeness in meaning
+to one of them and of the share of its terms that one has, fitted by `bench/calibrate_support.py` on claims and the
+abstracts that support them or merely lie near. A number that no cited source has, or a negation set or dropped in
+otherwise the same words, keeps support low. What this cannot see is a contradiction in other words; a model of
+inference can take this place through the same protocol.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from core.types import Source, Vectors
 
 CAP = 0.3
 """The most support of a statement whose number or negation its sources do not have."""
-ALIKE = (0.25, 0.85)
-"""The cosines taken as unrelated and as the same, for sentences under sentence embedders."""
+COSINE, SHARED, BIAS = 7.6, 1.4, -5.8
+"""Weights of likeness in meaning and of shared terms."""
+SAME_WORDS = 0.7
+"""The share of terms in common from which a negation on one side only is a contradiction."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？؟])[\"'”’」』)\]]*(?:\s+|(?<=[。！？]))|\n+")
 _NEGATION = re.compile(
@@ -61,13 +64,13 @@ class SimilarityVerifier:
         if not nearest:
             return 0.0
         cosines = await self._cosines(statement, nearest)
-        contained = _contained(statement, " ".join(source.text for source in sources))
-        low, high = ALIKE
-        alike = float(np.clip((cosines.max() - low) / (high - low), 0.0, 1.0))
-        support = (contained + alike) / 2
-        known = numbers(" ".join([source.text for source in sources] + [source.title for source in sources]))
-        closest = nearest[int(cosines.argmax())]
-        if numbers(statement) - known or bool(_NEGATION.search(statement)) != bool(_NEGATION.search(closest)):
+        shared = np.array([_shared(statement, sentence) for sentence in nearest])
+        logits = COSINE * cosines + SHARED * shared + BIAS
+        best = int(logits.argmax())
+        support = float(1 / (1 + np.exp(-logits[best])))
+        known = numbers(" ".join(f"{source.title} {source.text}" for source in sources))
+        turned = bool(_NEGATION.search(statement)) != bool(_NEGATION.search(nearest[best]))
+        if numbers(statement) - known or (turned and shared[best] >= SAME_WORDS):
             support = min(support, CAP)
         return round(support, 4)
 
@@ -112,7 +115,7 @@ def _in_one_row(statement: str, source: Source) -> bool:
     return bool(said) and any(said <= Counter(terms(f"{above}\n{row}")) for row in rows)
 
 
-def _contained(statement: str, text: str) -> float:
+def _shared(statement: str, text: str) -> float:
     """The share of the statement's different terms that the text has, longer terms weighing more."""
     known = set(terms(text))
     weights = {term: min(len(term), 6) for term in terms(statement)}

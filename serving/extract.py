@@ -37,9 +37,9 @@ class Weights:
         return np.array([self.cosine, self.own, self.near, self.around, self.rank], dtype=np.float32)
 
 
-RANKING = Weights(cosine=4.0, own=3.5, near=4.0, around=2.0, rank=1.0)
-CONFIDENCE = Weights(cosine=6.1, own=0.9, near=0.9, around=2.2, rank=0.0)
-CONFIDENCE_BIAS = -5.0
+RANKING = Weights(cosine=3.5, own=3.5, near=3.25, around=3.05, rank=1.85)
+CONFIDENCE = Weights(cosine=6.1, own=1.2, near=0.5, around=2.2, rank=0.0)
+CONFIDENCE_BIAS = -4.9
 
 MARGIN = 2.5
 """How far below the best score a further sentence may lie to be said too."""

@@ -73,7 +73,7 @@ async def test_a_negation_that_only_one_side_has_caps_support(
     verifier: SimilarityVerifier, sources: list[Source]
 ) -> None:
     assert await verifier.support("Unused days do not expire in March.", sources[:1]) <= CAP
-    assert await verifier.support("Revenue did rise in 2022.", sources[2:]) <= CAP
+    assert await verifier.support("It did rise in 2022.", sources[2:]) <= CAP
 
 
 async def test_a_table_row_with_its_header_is_supported_in_full(verifier: SimilarityVerifier) -> None:
