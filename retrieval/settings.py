@@ -21,7 +21,7 @@ class IndexSettings(Room):
     write_batch: int = Field(
         default=64, ge=1, le=1024, description="Points written between two looks at waiting searches."
     )
-    search_timeout: float = Field(default=3.0, gt=0, description="Seconds a search may take, restarts included.")
+    search_timeout: float = Field(default=10.0, gt=0, description="Seconds a search may take, restarts included.")
     write_timeout: float = Field(
         default=10.0, gt=0, description="Seconds a write may stay without a sign of life, restarts included."
     )

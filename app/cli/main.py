@@ -37,13 +37,7 @@ cli.add_typer(evaluate.cli, name="eval")
 
 def main() -> None:
     """Runs the command line; errors that were foreseen end in a sentence and an exit code, not in a traceback."""
-    logging.basicConfig(
-        level=os.environ.get("FOOTNOTE_LOG_LEVEL", "info").upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    for chatty in ("httpx", "httpcore", "alembic", "dbos"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    _log_to_stderr()
     try:
         cli()
     except ConfigurationError as error:
@@ -57,3 +51,14 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(Exit.OK)
+
+
+def _log_to_stderr() -> None:
+    from app.middleware import RequestIdFilter
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RequestIdFilter())
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(request_id)s: %(message)s"))
+    logging.basicConfig(level=os.environ.get("FOOTNOTE_LOG_LEVEL", "info").upper(), handlers=[handler])
+    for chatty in ("httpx", "httpcore", "alembic", "dbos"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
