@@ -25,7 +25,7 @@ class VerifySettings(Room):
     """How statements are held against what they cite."""
 
     threshold: float = Field(
-        default=0.5, ge=0, le=1, description="Support from which a statement counts as supported by its sources."
+        default=0.4, ge=0, le=1, description="Support from which a statement counts as supported by its sources."
     )
     sentences: int = Field(
         default=8, ge=1, le=256, description="Sentences of the cited sources a reworded statement is compared with."
