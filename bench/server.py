@@ -2,8 +2,9 @@
 
     python -m bench.server [--reports FOLDER] [--chunks 50000] [--out bench/results/server.json]
 
-The reports are ingested over HTTP. To reach 50,000 chunks their passages are put in again under other document ids, each
-vector moved a little at random so that the copies form clusters as related documents do; nothing is embedded for it.
+The reports are ingested over HTTP. To reach 50,000 chunks their passages are put in again under other document ids,
+each vector moved a little at random so that the copies form clusters as related documents do; nothing is
+embedded for it.
 Queries are spans of eight words out of the passages, each asked once, so that no cache answers.
 """
 

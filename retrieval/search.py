@@ -145,26 +145,33 @@ class HybridSearcher:
         return self._reranker is not None and request.rerank is not False
 
     async def _candidates(self, question: _Question, request: SearchRequest, wanted: int, course: _Course) -> list[Hit]:
-        """`wanted` confirmed, distinct hits where there are so many. Looks again, wider, when too few of those found
-        were fit to show: their versions replaced or their permissions revoked since they were indexed."""
+        """`wanted` confirmed, distinct hits where there are so many.
+
+        Looks again, wider, when too few of those found were fit to show; and once more whenever the store refused one:
+        its version may have been replaced between the two questions, and then only a new look finds its successor.
+        """
         hits: list[Hit] = []
         if question.mode == "lexical" and not (question.lexical and question.lexical.indices):
             return hits  # nothing in it that could be looked up
         ask = wanted + max(wanted // 2, SPARE)
-        for _ in range(LOOKS):
+        for look in range(LOOKS):
             since = perf_counter()
             found = await self._index.search(self._query(question, request, ask))
             course.took("search", since)
             since = perf_counter()
-            hits = await self._confirmed(found, request, wanted)
+            confirmed = await self._chunks.confirm([hit.id for hit in found], request.principal)
+            hits = self._fit(found, confirmed, request, wanted)
             course.took("check", since)
-            if len(hits) >= wanted or len(found) < ask:
+            refused = len(confirmed) < len(found)
+            enough = len(hits) >= wanted or len(found) < ask
+            if enough and not (refused and look == 0):
                 break
-            ask *= WIDER
+            ask *= 1 if enough else WIDER
         return hits
 
-    async def _confirmed(self, found: Sequence[IndexHit], request: SearchRequest, wanted: int) -> list[Hit]:
-        confirmed = await self._chunks.confirm([hit.id for hit in found], request.principal)
+    def _fit(
+        self, found: Sequence[IndexHit], confirmed: Sequence[StoredChunk], request: SearchRequest, wanted: int
+    ) -> list[Hit]:
         kept = distinct([chunk for chunk in confirmed if _within(chunk, request)], self._settings.near_duplicate)
         by_id = {hit.id: hit for hit in found}
         return [_hit(chunk, by_id[chunk.id]) for chunk in kept[:wanted]]

@@ -209,9 +209,32 @@ async def test_what_the_store_refuses_is_not_shown_and_does_not_starve_the_rest(
 
 
 async def test_the_index_is_asked_once_where_it_suffices() -> None:
+    house = House()
+    assert found(await house.ask(limit=3)) == ["c0", "c1", "c2"]
+    assert len(house.index.asked) == 1
+
+
+class Replacing(Index):
+    """Finds the old version at first, and its successor from then on: it was published between the two questions."""
+
+    async def search(self, query: IndexQuery) -> list[IndexHit]:
+        hits = await super().search(query)
+        self.ids = ["c1" if i == "c0" else i for i in self.ids]
+        return hits
+
+
+async def test_a_version_replaced_between_index_and_store_is_found_by_its_successor() -> None:
+    house = House(chunks=[stored(0), stored(1), stored(2)], refused={"c0"})
+    house.index = Replacing(["c0", "c2"])
+    house.searcher._index = house.index
+    assert found(await house.ask(limit=1)) == ["c1"]
+    assert len(house.index.asked) == 2
+
+
+async def test_what_the_store_goes_on_refusing_costs_one_more_look_only() -> None:
     house = House(refused={"c0", "c1"})
     assert found(await house.ask(limit=3)) == ["c2", "c3", "c4"]
-    assert len(house.index.asked) == 1
+    assert len(house.index.asked) == 2
 
 
 async def test_an_index_with_too_little_is_not_asked_again_and_again() -> None:
