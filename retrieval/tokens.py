@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+BATCH = 128
+"""Texts tokenized at a time: the library's own record of a text takes a hundred times the text's memory."""
+
+
 class Tokens:
     """The `TokenCounter` of a model: its tokenizer without truncation and padding.
 
@@ -58,15 +62,21 @@ class Tokens:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text, special tokens included, never cut."""
-        encodings = self._tokenizer.encode_batch_fast([clean(text) for text in texts])
-        return [len(encoding) for encoding in encodings]
+        counts: list[int] = []
+        for start in range(0, len(texts), BATCH):
+            part = [clean(text) for text in texts[start : start + BATCH]]
+            counts.extend(len(encoding) for encoding in self._tokenizer.encode_batch_fast(part))
+        return counts
 
     def windows(self, texts: Sequence[str]) -> list[list[list[int]]]:
         """For each text the token ids of its windows, special tokens around each; one window unless it is long."""
-        bare = self._tokenizer.encode_batch_fast([clean(text) for text in texts], add_special_tokens=False)
-        return [
-            [[*self._prefix, *window, *self._suffix] for window in _cut(encoding.ids, self.budget)] for encoding in bare
-        ]
+        found: list[list[list[int]]] = []
+        for start in range(0, len(texts), BATCH):
+            part = [clean(text) for text in texts[start : start + BATCH]]
+            for encoding in self._tokenizer.encode_batch_fast(part, add_special_tokens=False):
+                windows = _cut(encoding.ids, self.budget)
+                found.append([[*self._prefix, *window, *self._suffix] for window in windows])
+        return found
 
     def split(self, text: str, budget: int | None = None) -> list[str]:
         """The text cut at token borders into pieces of at most `budget` tokens each, special tokens not counted.

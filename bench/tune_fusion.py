@@ -1,0 +1,207 @@
+"""Chooses fusion's constants on SciFact's 809 training queries; the test queries are asked once, at the end.
+
+    python -m bench.tune_fusion [--cache FOLDER] [--test]
+
+Abstracts are cut by the product's chunker (title in front), embedded by the default embedder and searched by the
+engine itself, in this process. A document stands where its best chunk stands. Writes bench/results/fusion.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import platform
+import tempfile
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from core.types import EVERYONE, Block, ParsedDocument, SparseVector, Vectors
+from ingestion.chunk import chunk, embedded_text
+from ingestion.chunk_settings import ChunkSettings
+from retrieval.datasets import load
+from retrieval.edge_shard import Shard
+from retrieval.embed_openvino import OpenVinoEmbedder
+from retrieval.lexical import Bm25Encoder
+from retrieval.measure import Judged, measures, ranked
+from retrieval.ports import Fusion, IndexPoint, IndexQuery, Scope
+from retrieval.settings import EmbedderSettings, IndexSettings, LexicalSettings, SearchSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "bench" / "results" / "fusion.json"
+DATA_SETS = Path(os.environ.get("FOOTNOTE_DATA_SETS", ROOT.parent / "shared" / "data"))
+MEASURES = ("nDCG@10", "R@10", "R@100")
+EVERYTHING = Scope(groups=None)
+LIMIT = 300
+
+KS = (2, 5, 8, 11, 15, 21, 31, 61)
+WEIGHTS = ((1.0, 1.0), (1.25, 1.0), (1.5, 1.0), (2.0, 1.0), (3.0, 1.0), (1.0, 1.25), (1.0, 1.5), (1.0, 2.0))
+AVG_LENS = (60.0, 80.0, 100.0, 115.0, 130.0, 160.0)
+PREFETCHES = (50, 100, 200, 300)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passages:
+    """What is indexed: each passage's document and text, their vectors, and the queries' vectors."""
+
+    owners: list[str]
+    texts: list[str]
+    vectors: Vectors
+    queries: dict[str, Vectors]
+
+
+async def passages(parts: dict[str, Judged], cache: Path | None) -> Passages:
+    """Cuts and embeds the corpus and the queries, or reads both back from `cache`."""
+    embedder = OpenVinoEmbedder(EmbedderSettings())
+    owners, texts = [], []
+    for document in next(iter(parts.values())).corpus:
+        parsed = ParsedDocument(media_type="text/plain", blocks=(Block(kind="paragraph", text=document.text),))
+        for piece in chunk(parsed, document.title, embedder.tokens, ChunkSettings()):
+            owners.append(document.id)
+            texts.append(embedded_text(document.title, piece))
+
+    async def vectors(name: str, wanted: list[str], query: bool) -> Vectors:
+        path = cache / f"{name}-{len(wanted)}-{embedder.fingerprint}.f32" if cache else None
+        if path is None or not path.exists():
+            found = [await embedder.query(text) for text in wanted] if query else [await embedder.passages(wanted)]
+            data = b"".join(one.data for one in found)
+            if path is not None:
+                path.write_bytes(data)
+            return Vectors(data=data, size=embedder.size)
+        return Vectors(data=path.read_bytes(), size=embedder.size)
+
+    return Passages(
+        owners=owners,
+        texts=texts,
+        vectors=await vectors("passages", texts, False),
+        queries={name: await vectors(name, list(judged.queries.values()), True) for name, judged in parts.items()},
+    )
+
+
+class Bench:
+    """The corpus in a shard, asked in many ways."""
+
+    def __init__(self, found: Passages, parts: dict[str, Judged], lexical: LexicalSettings, folder: Path) -> None:
+        self._found, self._parts = found, parts
+        self._encoder = Bm25Encoder(lexical)
+        self._shard = Shard.create(folder / uuid.uuid4().hex, found.vectors.size, IndexSettings())
+        width, now = 4 * found.vectors.size, datetime.now(UTC)
+        self._ids = [str(uuid.uuid4()) for _ in found.owners]
+        self._owner = dict(zip(self._ids, found.owners, strict=True))
+        points = [
+            IndexPoint(
+                id=self._ids[i],
+                dense=found.vectors.data[i * width : (i + 1) * width],
+                lexical=self._encoder.document(text, "en"),
+                collection="default",
+                document_id=found.owners[i],
+                version_id=found.owners[i],
+                groups=(EVERYONE,),
+                created_at=now,
+            )
+            for i, text in enumerate(found.texts)
+        ]
+        for start in range(0, len(points), 512):
+            self._shard.upsert(points[start : start + 512])
+        self._lexical: dict[str, list[SparseVector]] = {
+            name: [self._encoder.query(text) for text in judged.queries.values()] for name, judged in parts.items()
+        }
+
+    def ask(self, part: str, mode: Any, fusion: Fusion, prefetch: int = LIMIT, limit: int = LIMIT) -> dict[str, float]:
+        """The measures of one way of asking."""
+        judged, vectors = self._parts[part], self._found.queries[part]
+        width = 4 * vectors.size
+        run = {}
+        for i, query in enumerate(judged.queries):
+            hits = self._shard.search(
+                IndexQuery(
+                    mode=mode,
+                    dense=Vectors(data=vectors.data[i * width : (i + 1) * width], size=vectors.size),
+                    lexical=self._lexical[part][i],
+                    scope=EVERYTHING,
+                    fusion=fusion,
+                    limit=limit,
+                    prefetch=prefetch,
+                )
+            )
+            run[query] = ranked([self._owner[hit.id] for hit in hits])
+        return {name: round(value, 4) for name, value in measures(judged.documents, run, MEASURES).items()}
+
+    def close(self) -> None:
+        self._shard.close()
+
+
+def tune(bench: Bench) -> list[dict[str, Any]]:
+    """Every combination of k and weights, and the legs and DBSF beside them, on the training queries."""
+    plain = Fusion()
+    rows: list[dict[str, Any]] = [{"mode": mode, **bench.ask("train", mode, plain)} for mode in ("dense", "lexical")]
+    rows.append({"mode": "hybrid", "method": "dbsf", **bench.ask("train", "hybrid", Fusion(method="dbsf"))})
+    for k, weights in itertools.product(KS, WEIGHTS):
+        fusion = Fusion(method="rrf", k=k, weights=weights)
+        rows.append(
+            {"mode": "hybrid", "method": "rrf", "k": k, "weights": weights, **bench.ask("train", "hybrid", fusion)}
+        )
+        print(rows[-1], flush=True)
+    return rows
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, help="keep vectors here between runs")
+    parser.add_argument("--test", action="store_true", help="ask the test queries as well, with the settings' defaults")
+    options = parser.parse_args()
+    parts = {name: load("scifact", DATA_SETS, name) for name in ("train", "test")}  # type: ignore[arg-type]
+    if options.cache:
+        options.cache.mkdir(parents=True, exist_ok=True)
+    found = await passages(parts, options.cache)
+    chosen = SearchSettings()
+    fusion = Fusion(method=chosen.fusion, k=chosen.rrf_k, weights=(chosen.dense_weight, chosen.lexical_weight))
+    result: dict[str, Any] = {
+        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "versions": {name: version(name) for name in ("qdrant-edge-py", "openvino", "ir-measures")},
+        "corpus": {"documents": len(parts["test"].corpus), "passages": len(found.texts)},
+        "chosen": {**chosen.model_dump(), "avg_len": LexicalSettings().avg_len},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        lengths = []
+        for avg_len in AVG_LENS:
+            bench = Bench(found, parts, LexicalSettings(avg_len=avg_len), Path(folder))
+            lengths.append(
+                {
+                    "avg_len": avg_len,
+                    "lexical": bench.ask("train", "lexical", fusion),
+                    "hybrid": bench.ask("train", "hybrid", fusion),
+                }
+            )
+            print(lengths[-1], flush=True)
+            bench.close()
+        bench = Bench(found, parts, LexicalSettings(), Path(folder))
+        result["train"] = {
+            "avg_len": lengths,
+            "fusion": tune(bench),
+            "prefetch": [
+                {"prefetch": n, **bench.ask("train", "hybrid", fusion, prefetch=n, limit=n)} for n in PREFETCHES
+            ],
+        }
+        if options.test:
+            result["test"] = {
+                "hybrid, as configured": bench.ask("test", "hybrid", fusion),
+                "dense alone": bench.ask("test", "dense", fusion),
+                "lexical alone": bench.ask("test", "lexical", fusion),
+                "textbook RRF, k=60, unweighted": bench.ask("test", "hybrid", Fusion()),
+                "DBSF": bench.ask("test", "hybrid", Fusion(method="dbsf")),
+            }
+        bench.close()
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    print(json.dumps(result.get("test"), indent=1))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
