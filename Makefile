@@ -33,7 +33,7 @@ system: ## the Debian packages that scanned pages and the tests need
 	@deploy/system-packages.sh
 
 run: setup ## start the server on 127.0.0.1:PORT, fill an empty knowledge base, ask one question
-	@FOOTNOTE_DATA_DIR="$(DATA)" exec $(BIN)/footnote serve --port $(PORT) --examples examples/handbook
+	@FOOTNOTE_DATA_DIR="$(DATA)" FOOTNOTE_LOG_LEVEL="$${FOOTNOTE_LOG_LEVEL:-warning}" exec $(BIN)/footnote serve --port $(PORT) --examples examples/handbook
 
 check: setup ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

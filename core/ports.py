@@ -51,7 +51,7 @@ class Embedder(Protocol):
         ...
 
     async def passages(self, texts: Sequence[str]) -> Vectors:
-        """One vector a text, in order. Text over the model's length is split and its vectors averaged, never cut unsaid."""
+        """One vector a text, in order. Text over the model's length is split and its vectors averaged, not cut."""
         ...
 
     async def query(self, text: str) -> Vectors:
