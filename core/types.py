@@ -149,6 +149,11 @@ class Vectors:
     def __len__(self) -> int:
         return len(self.data) // (4 * self.size)
 
+    def rows(self, part: slice) -> list[bytes]:
+        """The rows of a slice, each as bytes."""
+        step = 4 * self.size
+        return [self.data[i * step : (i + 1) * step] for i in range(*part.indices(len(self)))]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SparseVector:
