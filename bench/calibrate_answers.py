@@ -15,7 +15,7 @@ import os
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, median
 from tempfile import gettempdir
@@ -84,7 +84,7 @@ async def cases(data: DataSet, embedder: Remembering, settings: ExtractiveSettin
         for condition in get_args(Condition):
             sources = as_sources(data, search.sources(question, vector, condition, SOURCES))
             found = shortlist(question.text, candidates(sources, settings.statement_chars), settings.candidates)
-            rows = await _matrix(embedder, [each.text for each in found])
+            rows = await _matrix(embedder, [each.embedded for each in found])
             made.append(
                 Case(question=question, condition=condition, sources=sources, found=found, rows=rows, asked=vector)
             )
@@ -272,8 +272,8 @@ def _measure(options: argparse.Namespace, runner: asyncio.Runner) -> None:
     results = {
         "machine": {"processor": platform.processor() or platform.machine(), "python": platform.python_version()},
         "settings": settings.model_dump()
-        | {"sources": SOURCES, "ranking": RANKING.row().tolist(), "margin": MARGIN}
-        | {"confidence": [*CONFIDENCE.row().tolist(), CONFIDENCE_BIAS], "embedder": plain.fingerprint},
+        | {"sources": SOURCES, "ranking": asdict(RANKING), "margin": MARGIN}
+        | {"confidence": asdict(CONFIDENCE) | {"bias": CONFIDENCE_BIAS}, "embedder": plain.fingerprint},
         "half": "report: articles with odd numbers; weights and threshold come from the others",
         "sets": {name: report(found, settings) for name, found in sets.items()},
         "generate_ms_uncached": runner.run(timed(sets["xquad-en"], plain, settings)),

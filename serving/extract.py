@@ -42,7 +42,7 @@ CONFIDENCE = Weights(cosine=6.1, own=1.2, near=0.5, around=2.2, rank=0.0)
 CONFIDENCE_BIAS = -4.9
 
 MARGIN = 2.5
-"""How far below the best score a further sentence may lie to be said too."""
+"""How far below the best score a further sentence may lie to be said too, its passage's rank counted and not."""
 DIVERSITY = 1.0
 """What a sentence loses for being the same, in meaning, as one already chosen."""
 REPEATED = 0.9
@@ -78,7 +78,9 @@ def extract(question: str, found: Sequence[Candidate], rows: Matrix, asked: Matr
     scores = known @ RANKING.row()
     best = int(scores.argmax())
     logit = float(known[best] @ CONFIDENCE.row()) + CONFIDENCE_BIAS
-    chosen = _diverse(scores, rows, best, limit)
+    without_rank = scores - RANKING.rank * known[:, -1]
+    near = (scores >= scores[best] - MARGIN) & (without_rank >= without_rank[best] - MARGIN)
+    chosen = _diverse(np.where(near, scores, -np.inf), rows, best, limit)
     return Extract(
         confidence=1 / (1 + math.exp(-logit)),
         chosen=tuple(sorted((found[i] for i in chosen), key=lambda candidate: candidate.position)),
@@ -98,7 +100,7 @@ def _diverse(scores: Matrix, rows: Matrix, best: int, limit: int) -> list[int]:
         worth = np.where(nearest < REPEATED, scores - DIVERSITY * nearest, -np.inf)
         worth[chosen] = -np.inf
         following = int(worth.argmax())
-        if not np.isfinite(worth[following]) or scores[following] < scores[best] - MARGIN:
+        if not np.isfinite(worth[following]):
             break
         chosen.append(following)
     return chosen

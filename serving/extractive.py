@@ -67,7 +67,7 @@ class ExtractiveGenerator:
                     return NOTHING
                 asked, rows = await asyncio.gather(
                     self._vectors.query(request.question),
-                    self._vectors.passages([candidate.text for candidate in found]),
+                    self._vectors.passages([candidate.embedded for candidate in found]),
                 )
         except TimeoutError:
             raise DeadlineExceeded("Reading the passages took too long. Ask again.") from None

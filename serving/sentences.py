@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.terms import squeezed, terms
 from core.types import Source
 
 CELL = " | "
 """What stands between the cells of a table's row."""
+HEADING_CHARS = 120
+"""Characters of a heading that are embedded with its sentences."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?؟])[\"'”’»)\]]*\s+|(?<=[。！？])[”’」』）]*|\n{2,}")
 _BROKEN_WORD = re.compile(r"(?<=[^\W\d_])[-\u2010]\s*\n\s*(?=[a-zäöüßà-öø-ÿ])")
@@ -24,12 +26,14 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 class Candidate:
     """A sentence that could be said, and the terms it is judged by.
 
-    `sources` are the ids of all sources that contain it, the first one first. `position` orders candidates as they
-    are read: the source's place, then the sentence's. `near` adds what gives a sentence its sense: the one before,
-    the heading, a table's header; `around` adds the whole passage, its title and headings.
+    `embedded` is the text behind its heading, without which "Up to 140 euros a night." means little. `sources` are
+    the ids of all sources that contain it, the first one first. `position` orders candidates as they are read: the
+    source's place, then the sentence's. `near` adds what gives a sentence its sense: the one before, the heading, a
+    table's header; `around` adds the whole passage, its title and headings.
     """
 
     text: str
+    embedded: str
     sources: tuple[str, ...]
     position: tuple[int, int]
     own: frozenset[str]
@@ -41,7 +45,7 @@ def candidates(sources: Sequence[Source], max_chars: int) -> list[Candidate]:
     """Every sentence and row once, in reading order, none longer than `max_chars`."""
     found: dict[str, Candidate] = {}
     for place, source in enumerate(sources):
-        context = terms(_line(source.heading_path[-1])) if source.heading_path else ()
+        heading = bounded(_line(source.heading_path[-1]), HEADING_CHARS) if source.heading_path else ""
         pieces = list(_pieces(source))
         around = frozenset(terms(_line(" ".join([source.title, *source.heading_path])))).union(
             *(terms(part) for piece in pieces for part in (piece.text, piece.beside))
@@ -54,12 +58,14 @@ def candidates(sources: Sequence[Source], max_chars: int) -> list[Candidate]:
                 found[key] = _also(found[key], source.id)
                 continue
             own = frozenset(terms(piece.text))
+            text = bounded(piece.text, max_chars)
             found[key] = Candidate(
-                text=bounded(piece.text, max_chars),
+                text=text,
+                embedded=f"{heading}: {text}" if heading else text,
                 sources=(source.id,),
                 position=(place, number),
                 own=own,
-                near=own | frozenset(terms(piece.beside)) | frozenset(context),
+                near=own | frozenset(terms(piece.beside)) | frozenset(terms(heading)),
                 around=around | own,
             )
     return list(found.values())
@@ -89,14 +95,7 @@ class _Piece:
 def _also(candidate: Candidate, source: str) -> Candidate:
     if source in candidate.sources:
         return candidate
-    return Candidate(
-        text=candidate.text,
-        sources=(*candidate.sources, source),
-        position=candidate.position,
-        own=candidate.own,
-        near=candidate.near,
-        around=candidate.around,
-    )
+    return replace(candidate, sources=(*candidate.sources, source))
 
 
 def _pieces(source: Source) -> Iterator[_Piece]:

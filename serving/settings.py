@@ -22,7 +22,7 @@ class ExtractiveSettings(Room):
     )
     statements: int = Field(default=4, ge=1, le=8, description="Sentences in one answer, at most.")
     candidates: int = Field(
-        default=32, ge=4, le=512, description="Sentences compared by meaning, after a cheap choice by words and rank."
+        default=20, ge=4, le=512, description="Sentences compared by meaning, after a cheap choice by words and rank."
     )
     statement_chars: int = Field(default=1_000, ge=40, le=10_000, description="Longest sentence shown, in characters.")
     cache: int = Field(default=4_096, ge=0, description="Sentences whose vectors are kept in memory.")
