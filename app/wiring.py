@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import shutil
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from agents.answer import Answerer
 from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
+from app.gaps import CandidSearcher, Gaps
 from app.services import Services
 from app.settings import Settings
 from app.store.blobs import FolderBlobs
@@ -205,7 +207,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         index = await _connect(stack, settings, generation)
         for number in range(settings.jobs.workers):
             await supervisor.start(worker_child(settings, number))
-        search = searcher(settings, embed, index, store)
+        gaps = await stack.enter_async_context(Gaps(store, index, generation.id).watched())
+        # In a thread: a cross-encoder takes seconds to load, and the health check answers meanwhile.
+        search = CandidSearcher(await asyncio.to_thread(searcher, settings, embed, index, store), gaps)
         generate = generator(settings, embed)
         await embed.query("warm")  # the first question should not pay for loading the model
         yield Services(
