@@ -15,7 +15,7 @@ from app.api.shapes import problems
 from app.auth import principal
 from app.boot import Boot
 from app.errors import Starting
-from core.errors import FootnoteError
+from core.errors import FootnoteError, Unavailable
 
 router = APIRouter(tags=["health"])
 
@@ -39,7 +39,10 @@ class Part(Shape):
 class Readiness(Shape):
     """Whether questions can be answered. `workers` is for information: questions do not need them."""
 
-    status: str = Field(description="ready, starting or unavailable", examples=["ready"])
+    status: str = Field(
+        description="ready, starting, unavailable (for now) or failed (until the settings are mended)",
+        examples=["ready"],
+    )
     missing: list[str] = Field(examples=[[]])
     parts: dict[str, Part] = Field(
         examples=[{"database": {"ok": True}, "index": {"ok": True}, "generator": {"ok": True}}]
@@ -67,8 +70,9 @@ async def readyz(request: Request, response: Response) -> Readiness:
     except FootnoteError as error:
         response.status_code = 503
         response.headers["Retry-After"] = "1"
-        state = "starting" if isinstance(error, Starting) else "unavailable"
-        return Readiness(status=state, missing=["services"], parts={"services": Part(ok=False, detail=error.message)})
+        return Readiness(
+            status=_state(error), missing=["services"], parts={"services": Part(ok=False, detail=error.message)}
+        )
     parts = {
         "database": await _answers(services.store.ping()),
         "index": await _answers(services.index.count(_everything())),
@@ -101,6 +105,13 @@ async def metrics(request: Request, measured: Measured) -> Response:
     else:
         measured.stock(documents=stats.live_documents, chunks=stats.chunks, jobs=stats.jobs)
     return Response(measured.text(), media_type=measured.content_type)
+
+
+def _state(error: FootnoteError) -> str:
+    """What keeps the services from opening: their start, a part that is tried again, or what no trying again mends."""
+    if isinstance(error, Starting):
+        return "starting"
+    return "unavailable" if isinstance(error, Unavailable) else "failed"
 
 
 async def _answers(call: Awaitable[Any]) -> Part:

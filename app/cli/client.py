@@ -81,6 +81,21 @@ def running_server(data_dir: Path) -> str | None:
     return address
 
 
+def readiness(address: str) -> dict[str, Any]:
+    """What a server says of its readiness; nothing where it does not answer."""
+    with contextlib.suppress(httpx.HTTPError, ValueError):
+        found = httpx.get(f"{address}/readyz", timeout=2.0).json()
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def why_not(state: dict[str, Any]) -> str:
+    """The server's own words on what keeps it from being ready."""
+    parts = state.get("parts", {}).values()
+    return " ".join(part["detail"] for part in parts if part.get("detail")) or "The server does not say why."
+
+
 def _key(settings: Settings) -> str | None:
     """FOOTNOTE_KEY, or an administrator's key of the settings this command shares with the server."""
     if key := os.environ.get("FOOTNOTE_KEY"):
@@ -113,9 +128,13 @@ def _wait_ready(process: subprocess.Popen[bytes], data_dir: Path) -> str:
             sys.exit(code or Exit.UNREACHABLE)  # it has said why
         address = running_server(data_dir)
         if address is not None:
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{address}/readyz", timeout=2.0).is_success:
-                    return address
+            state = readiness(address)
+            if state.get("status") == "ready":
+                return address
+            if state.get("status") == "failed":
+                process.terminate()
+                process.wait(30)
+                fail(why_not(state), Exit.CONFIGURATION)
         time.sleep(0.1)
     process.kill()
     fail(f"The server was not ready within {_START_SECONDS:.0f} s.", Exit.UNREACHABLE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from app.cli.client import Api
+from app.cli.client import Api, readiness
 from app.cli.ingest import ingest_paths
 from app.cli.output import err, out, plain
 from app.cli.questions import print_answer
@@ -23,7 +23,9 @@ def greet(address: str, examples: Path | None) -> None:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=address, headers=headers, timeout=60.0) as client:
         started = time.monotonic()
-        while not _ready(client):
+        while (state := readiness(address)).get("status") != "ready":
+            if state.get("status") == "failed":
+                return  # the log has said why
             if time.monotonic() - started > _READY_SECONDS:
                 err.print(f"Not ready after {_READY_SECONDS:.0f} s; see {address}/readyz")
                 return
@@ -31,13 +33,6 @@ def greet(address: str, examples: Path | None) -> None:
         if examples is not None:
             _show(Api(client), examples)
         out.print(f"\nFootnote listens on [bold]{address}[/bold]  (Ctrl-C stops it)")
-
-
-def _ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/readyz").is_success
-    except httpx.HTTPError:
-        return False
 
 
 def _show(api: Api, examples: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ documents = typer.Typer(help="List, show and delete documents.", no_args_is_help
 jobs = typer.Typer(help="List, show, cancel and retry jobs.", no_args_is_help=False, invoke_without_command=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Id = Annotated[str, typer.Argument(help="The id.", show_default=False)]
 
 
@@ -70,7 +71,7 @@ def delete_document(
 @jobs.callback()
 def list_jobs(
     context: typer.Context,
-    status: Annotated[str | None, typer.Option(help="queued, running, succeeded, failed or cancelled.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only jobs in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
     as_json: AsJson = False,
 ) -> None:

@@ -11,8 +11,14 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
-out = Console(highlight=False, soft_wrap=True)
+_UNBOUNDED = 10_000
+"""Columns of an output that is read by another program: its lines are not folded."""
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _UNBOUNDED)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+_FOLDED = {"title", "type", "error", "value", "meaning", "setting"}
 
 
 class Exit(IntEnum):
@@ -38,10 +44,10 @@ def put_json(value: Any) -> None:
 
 
 def put_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A plain table."""
+    """A plain table. Where the terminal is too narrow, the long texts are folded and nothing else."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "id")
+        table.add_column(column, overflow="fold", no_wrap=column not in _FOLDED)
     for row in rows:
         table.add_row(*(_plain(str(cell)) for cell in row))
     out.print(table)

@@ -87,7 +87,7 @@ async def test_a_setting_that_cannot_work_is_told(tmp_path: Any) -> None:
         with pytest.raises(ConfigurationError):
             await boot.opened()
         ready = (await client.get("/readyz")).json()
-        assert ready["status"] == "unavailable"
+        assert ready["status"] == "failed"
         assert "footnote reindex" in ready["parts"]["services"]["detail"]
         assert (await client.get("/v1/documents")).json()["code"] == "configuration"
         assert (await client.get("/healthz")).status_code == 200
