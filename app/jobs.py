@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 from app.build import Build, Report, Workshop
 from app.repair import remove_bytes
 from app.store.records import JobRecord, VersionRecord
 from core.errors import Conflict, FootnoteError, Unavailable
+from core.types import Chunk
 
 log = logging.getLogger("footnote.jobs")
 
@@ -29,6 +31,14 @@ _BAR = {"parse": (0.0, 0.25), "chunk": (0.25, 0.3), "embed": (0.3, 0.9), "index"
 
 _RETRY_PAUSE = 1.0
 _REPORT_EVERY = 0.25
+
+
+def main_language(chunks: Sequence[Chunk]) -> str | None:
+    """The language of most of the text."""
+    shares: Counter[str] = Counter()
+    for chunk in chunks:
+        shares[chunk.language] += len(chunk.text)
+    return shares.most_common(1)[0][0] if shares else None
 
 
 class JobCancelled(Exception):
@@ -110,7 +120,9 @@ class Jobs:
         await self._build.parse(await self._version(job), self._reporter(job, "parse"))
 
     async def _chunk(self, job: JobRecord) -> None:
-        await self._build.chunk(await self._version(job))
+        version = await self._version(job)
+        chunks = await self._build.chunk(version)
+        await self._shop.store.documents.set_language(version.id, main_language(chunks))
 
     async def _embed(self, job: JobRecord) -> None:
         await self._build.embed(await self._version(job), job.id, self._reporter(job, "embed"))

@@ -236,7 +236,7 @@ async def _linger(body: AsyncIterator[bytes]) -> bool:
     "",
     summary="List documents, newest first",
     operation_id="list_documents",
-    responses={**shown({"items": [_DOCUMENT], "next_cursor": None}), **problems()},
+    responses={**shown({"items": [_DOCUMENT], "next_cursor": None}), **problems(404)},
 )
 async def list_documents(
     services: Wired,
@@ -249,6 +249,8 @@ async def list_documents(
     cursor: Cursor = None,
 ) -> Listing[Document]:
     """What the caller may read, those still being read included."""
+    if collection is not None:
+        await services.store.collections.require(collection)
     page = await services.store.documents.list(caller, collection=collection, query=query, cursor=cursor, limit=limit)
     return Listing(items=[Document.model_validate(item) for item in page.items], next_cursor=page.next_cursor)
 

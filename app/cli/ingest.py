@@ -82,11 +82,12 @@ def ingest_paths(
         for path, external_id in files:
             bar.update(task, description=f"ingesting {plain(external_id)[:40]}")
             before = known.get(external_id)
+            answers = before is not None and before["version_id"] is not None  # one that failed before is added now
             settled = not groups and not metadata
             if before and settled and before.get("sha256") == _sha256(path):
                 tally.unchanged.append(external_id)
             else:
-                _upload(api, path, external_id, form, before is not None, tally, pending)
+                _upload(api, path, external_id, form, answers, tally, pending)
             while len(pending) >= _IN_FLIGHT:
                 _settle(api, pending, tally)
             bar.update(task, completed=_count(tally))

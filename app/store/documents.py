@@ -107,10 +107,9 @@ class Documents:
         title: str,
         media_type: str,
         pages: int | None = None,
-        language: str | None = None,
         warnings: Sequence[str] = (),
     ) -> None:
-        """What reading the file told: the title that holds, its type, pages, language, and what was left out.
+        """What reading the file told: the title that holds, its type, pages, and what was left out.
 
         A document that nothing was published of yet is listed under that title from now on.
         """
@@ -122,7 +121,6 @@ class Documents:
                     title=title,
                     media_type=media_type,
                     pages=pages,
-                    language=language,
                     warnings=codec.dump(builtins.list(warnings)),
                 )
                 .returning(versions.c.document_id, versions.c.filename)
@@ -130,6 +128,11 @@ class Documents:
             row = (await connection.execute(statement)).first()
             if row is not None:
                 await _title_of_unpublished(connection, row.document_id, title, row.filename)
+
+    async def set_language(self, version_id: str, language: str | None) -> None:
+        """The language of most of a version's text, an ISO 639-1 code."""
+        async with self._database.write() as connection:
+            await connection.execute(update(versions).where(versions.c.id == version_id).values(language=language))
 
     async def publish(self, version_id: str, generation: int) -> Published:
         """Makes a pending version the one that answers, in one transaction; safe to do again.

@@ -13,12 +13,14 @@ async def test_chunks_are_shown_from_publication_on(kit):
     ids = await kit.index(begun.version_id, ["one", "two"])
     assert await kit.store.chunks.confirm(ids, kit.ada) == []
     await kit.store.documents.set_parsed(begun.version_id, title="The Handbook", media_type="text/plain", pages=3)
+    await kit.store.documents.set_language(begun.version_id, "de")
     published = await kit.store.documents.publish(begun.version_id, kit.generation)
     assert (published.outcome, published.replaced_version_ids) == ("live", ())
     assert [found.chunk.text for found in await kit.store.chunks.confirm(ids, kit.ada)] == ["one", "two"]
     document = await kit.store.documents.get(begun.document_id, kit.ada)
     assert (document.version_id, document.version, document.chunks) == (begun.version_id, 1, 2)
     assert (document.title, document.media_type, document.pages) == ("The Handbook", "text/plain", 3)
+    assert document.language == "de"
 
 
 async def test_a_new_version_replaces_the_old_and_its_chunks_go_with_it(kit):

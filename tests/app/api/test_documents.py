@@ -202,3 +202,9 @@ async def test_a_key_is_free_again_after_a_refusal(world: Any) -> None:
     refused = await world.http.post("/v1/documents", files=file, data={"collection": "none"}, headers=key)
     assert refused.status_code == 404
     assert (await world.http.post("/v1/documents", files=file, headers=key)).status_code == 202
+
+
+async def test_a_listing_of_an_unknown_collection_is_refused(world: Any) -> None:
+    response = await world.http.get("/v1/documents", params={"collection": "nope"})
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+    assert (await world.http.get("/v1/documents", params={"collection": "default"})).json()["items"] == []
