@@ -1,4 +1,4 @@
-"""Chooses fusion's constants on SciFact's 809 training queries; the test queries are asked once, at the end.
+"""Chooses fusion's constants on SciFact's 809 training queries; the test queries are asked once, with --test.
 
     python -m bench.tune_fusion [--cache FOLDER] [--test]
 
@@ -13,7 +13,6 @@ import asyncio
 import itertools
 import json
 import os
-import platform
 import tempfile
 import uuid
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bench.embed import processor_name
 from core.types import EVERYONE, Block, ParsedDocument, SparseVector, Vectors
 from ingestion.chunk import chunk, embedded_text
 from ingestion.chunk_settings import ChunkSettings
@@ -90,10 +90,11 @@ class Bench:
     def __init__(self, found: Passages, parts: dict[str, Judged], lexical: LexicalSettings, folder: Path) -> None:
         self._found, self._parts = found, parts
         self._encoder = Bm25Encoder(lexical)
-        self._shard = Shard.create(folder / uuid.uuid4().hex, found.vectors.size, IndexSettings())
+        self.shard = Shard.create(folder / uuid.uuid4().hex, found.vectors.size, IndexSettings())
         width, now = 4 * found.vectors.size, datetime.now(UTC)
         self._ids = [str(uuid.uuid4()) for _ in found.owners]
-        self._owner = dict(zip(self._ids, found.owners, strict=True))
+        self.text = dict(zip(self._ids, found.texts, strict=True))
+        self.owner = dict(zip(self._ids, found.owners, strict=True))
         points = [
             IndexPoint(
                 id=self._ids[i],
@@ -108,8 +109,8 @@ class Bench:
             for i, text in enumerate(found.texts)
         ]
         for start in range(0, len(points), 512):
-            self._shard.upsert(points[start : start + 512])
-        self._lexical: dict[str, list[SparseVector]] = {
+            self.shard.upsert(points[start : start + 512])
+        self.lexical: dict[str, list[SparseVector]] = {
             name: [self._encoder.query(text) for text in judged.queries.values()] for name, judged in parts.items()
         }
 
@@ -119,22 +120,22 @@ class Bench:
         width = 4 * vectors.size
         run = {}
         for i, query in enumerate(judged.queries):
-            hits = self._shard.search(
+            hits = self.shard.search(
                 IndexQuery(
                     mode=mode,
                     dense=Vectors(data=vectors.data[i * width : (i + 1) * width], size=vectors.size),
-                    lexical=self._lexical[part][i],
+                    lexical=self.lexical[part][i],
                     scope=EVERYTHING,
                     fusion=fusion,
                     limit=limit,
                     prefetch=prefetch,
                 )
             )
-            run[query] = ranked([self._owner[hit.id] for hit in hits])
+            run[query] = ranked([self.owner[hit.id] for hit in hits])
         return {name: round(value, 4) for name, value in measures(judged.documents, run, MEASURES).items()}
 
     def close(self) -> None:
-        self._shard.close()
+        self.shard.close()
 
 
 def tune(bench: Bench) -> list[dict[str, Any]]:
@@ -151,53 +152,64 @@ def tune(bench: Bench) -> list[dict[str, Any]]:
     return rows
 
 
+def configured() -> Fusion:
+    """Fusion by the settings' defaults."""
+    chosen = SearchSettings()
+    return Fusion(method=chosen.fusion, k=chosen.rrf_k, weights=(chosen.dense_weight, chosen.lexical_weight))
+
+
+def train(found: Passages, parts: dict[str, Judged], folder: Path) -> dict[str, Any]:
+    """Everything the choice rests on."""
+    lengths = []
+    for avg_len in AVG_LENS:
+        bench = Bench(found, parts, LexicalSettings(avg_len=avg_len), folder)
+        legs = {mode: bench.ask("train", mode, configured()) for mode in ("lexical", "hybrid")}
+        lengths.append({"avg_len": avg_len, **legs})
+        print(lengths[-1], flush=True)
+        bench.close()
+    bench = Bench(found, parts, LexicalSettings(), folder)
+    prefetch = [{"prefetch": n, **bench.ask("train", "hybrid", configured(), prefetch=n, limit=n)} for n in PREFETCHES]
+    result = {"avg_len": lengths, "fusion": tune(bench), "prefetch": prefetch}
+    bench.close()
+    return result
+
+
+def test(found: Passages, parts: dict[str, Judged], folder: Path) -> dict[str, Any]:
+    """The test queries, with what was chosen and beside it what was not."""
+    bench = Bench(found, parts, LexicalSettings(), folder)
+    result = {
+        "hybrid, as configured": bench.ask("test", "hybrid", configured()),
+        "dense alone": bench.ask("test", "dense", configured()),
+        "lexical alone": bench.ask("test", "lexical", configured()),
+        "textbook RRF, k=60, unweighted": bench.ask("test", "hybrid", Fusion()),
+        "DBSF": bench.ask("test", "hybrid", Fusion(method="dbsf")),
+    }
+    bench.close()
+    return result
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, help="keep vectors here between runs")
-    parser.add_argument("--test", action="store_true", help="ask the test queries as well, with the settings' defaults")
+    parser.add_argument("--test", action="store_true", help="ask the test queries instead, with the settings' defaults")
     options = parser.parse_args()
     parts = {name: load("scifact", DATA_SETS, name) for name in ("train", "test")}  # type: ignore[arg-type]
     if options.cache:
         options.cache.mkdir(parents=True, exist_ok=True)
     found = await passages(parts, options.cache)
-    chosen = SearchSettings()
-    fusion = Fusion(method=chosen.fusion, k=chosen.rrf_k, weights=(chosen.dense_weight, chosen.lexical_weight))
-    result: dict[str, Any] = {
-        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+    chosen = SearchSettings().model_dump(include={"fusion", "rrf_k", "dense_weight", "lexical_weight", "prefetch"})
+    result: dict[str, Any] = json.loads(RESULT.read_text("utf-8")) if RESULT.exists() else {}
+    result |= {
+        "machine": {"processor": processor_name(), "cores": os.cpu_count()},
         "versions": {name: version(name) for name in ("qdrant-edge-py", "openvino", "ir-measures")},
         "corpus": {"documents": len(parts["test"].corpus), "passages": len(found.texts)},
-        "chosen": {**chosen.model_dump(), "avg_len": LexicalSettings().avg_len},
+        "chosen": {**chosen, "avg_len": LexicalSettings().avg_len},
     }
     with tempfile.TemporaryDirectory() as folder:
-        lengths = []
-        for avg_len in AVG_LENS:
-            bench = Bench(found, parts, LexicalSettings(avg_len=avg_len), Path(folder))
-            lengths.append(
-                {
-                    "avg_len": avg_len,
-                    "lexical": bench.ask("train", "lexical", fusion),
-                    "hybrid": bench.ask("train", "hybrid", fusion),
-                }
-            )
-            print(lengths[-1], flush=True)
-            bench.close()
-        bench = Bench(found, parts, LexicalSettings(), Path(folder))
-        result["train"] = {
-            "avg_len": lengths,
-            "fusion": tune(bench),
-            "prefetch": [
-                {"prefetch": n, **bench.ask("train", "hybrid", fusion, prefetch=n, limit=n)} for n in PREFETCHES
-            ],
-        }
         if options.test:
-            result["test"] = {
-                "hybrid, as configured": bench.ask("test", "hybrid", fusion),
-                "dense alone": bench.ask("test", "dense", fusion),
-                "lexical alone": bench.ask("test", "lexical", fusion),
-                "textbook RRF, k=60, unweighted": bench.ask("test", "hybrid", Fusion()),
-                "DBSF": bench.ask("test", "hybrid", Fusion(method="dbsf")),
-            }
-        bench.close()
+            result["test"] = test(found, parts, Path(folder))
+        else:
+            result["train"] = train(found, parts, Path(folder))
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(json.dumps(result.get("test"), indent=1))

@@ -81,7 +81,7 @@ async def evaluate(
     collections: tuple[str, ...] = (),
     mode: SearchMode = "hybrid",
     rerank: bool | None = None,
-    limit: int = 200,
+    limit: int = 300,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Asks every judged query, one after another, and measures. Raises what the searcher raises.

@@ -45,7 +45,7 @@ async def rerank(reranker: Reranker, query: str, hits: Sequence[Hit], settings: 
     except Exception:  # whatever a reranker does, the fused order is an answer
         logger.exception("reranking failed; the fused order is kept")
         return Reranked(hits=tuple(hits), degraded=("rerank_failed",))
-    final = _blended(scores, [hit.score for hit in head], settings.rerank_weight)
+    final = blended(scores, [hit.score for hit in head], settings.rerank_weight)
     ordered = sorted(
         (
             replace(hit, score=score, scores={**hit.scores, "rerank": own})
@@ -82,7 +82,8 @@ def make_reranker(settings: RerankerSettings, embedder: Embedder) -> Reranker | 
     return MaxSimReranker(embedder)
 
 
-def _blended(rerank: Sequence[float], fused: Sequence[float], weight: float) -> list[float]:
+def blended(rerank: Sequence[float], fused: Sequence[float], weight: float) -> list[float]:
+    """The reranker's scores as they are where they decide alone, else the weighted mean of both, standardised."""
     if weight == 1:
         return list(rerank)
     return [weight * a + (1 - weight) * b for a, b in zip(_standardised(rerank), _standardised(fused), strict=True)]
@@ -94,4 +95,4 @@ def _standardised(values: Sequence[float]) -> list[float]:
     return [(value - mean) / deviation if deviation else 0.0 for value in values]
 
 
-__all__ = ["Reranked", "make_reranker", "passage", "rerank"]
+__all__ = ["Reranked", "blended", "make_reranker", "passage", "rerank"]
