@@ -14,7 +14,8 @@ Measure = Callable[[Sequence[str]], list[int]]
 _CUTS = (
     re.compile(r"\n\s*"),
     re.compile(r"(?<=[;:])\s+|(?<=[；：؛])\s*"),
-    re.compile(r"(?<=,)\s+|(?<=[，、،])\s*|\s+(?=[–—|]\s)"),
+    # From the run's first space only: tried from each, a long run of spaces would take the square of its length.
+    re.compile(r"(?<=,)\s+|(?<=[，、،])\s*|(?<!\s)\s+(?=[–—|]\s)"),
     re.compile(r"\s+"),
 )
 

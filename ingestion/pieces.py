@@ -11,7 +11,7 @@ from ingestion import fit, language, sentences
 from ingestion.outline import Section
 
 BETWEEN_CELLS = " | "
-_LINE = re.compile(r"[^\n]*\S")
+_LINE = re.compile(r"[^\n]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +47,7 @@ def pieces(
             spans[index] = [(row[0][0], row[-1][1]) for row in rows]
             cells |= {(index, row[0][0]): row for row in rows}
         elif blocks[index].kind == "code":
-            spans[index] = [match.span() for match in _LINE.finditer(blocks[index].text)]
+            spans[index] = _lines(blocks[index].text)
     counts = iter(measure([blocks[index].text[first:last] for index in order for first, last in spans[index]]))
     return {
         index: [
@@ -89,6 +89,12 @@ def _languages(blocks: Sequence[Block], outline: Sequence[Section], default: str
     texts = [blocks[i].text if not prose or blocks[i].kind not in ("code", "table") else "" for _, i in order]
     found = language.assign(texts, [group for group, _ in order], default)
     return {index: each for (_, index), each in zip(order, found, strict=True)}
+
+
+def _lines(code: str) -> list[tuple[int, int]]:
+    """The spans of every line without the white space at its end; empty lines are left out."""
+    lines = ((match.start(), match[0].rstrip()) for match in _LINE.finditer(code))
+    return [(start, start + len(line)) for start, line in lines if line]
 
 
 def _rows(table: Block) -> list[tuple[tuple[int, int], ...]]:
