@@ -31,6 +31,7 @@ from retrieval import edge_process, index_edge
 from retrieval.lexical import Bm25Encoder
 from retrieval.ports import LexicalEncoder, Reranker, VectorIndex
 from retrieval.rpc import socket_path
+from retrieval.scripts import reader_of
 from retrieval.search import HybridSearcher
 
 # ---- where things lie ----------------------------------------------------------------------------------------------
@@ -102,6 +103,7 @@ def searcher(settings: Settings, embed: Embedder, index: VectorIndex, store: Sto
         chunks=store.chunks,
         reranker=reranker(settings, embed),
         settings=settings.retrieval.search,
+        reads=reader_of(settings.retrieval.embedder.read_scripts),
     )
 
 

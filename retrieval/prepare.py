@@ -18,9 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from core.errors import ConfigurationError
-
-PACKAGED = "all-MiniLM-L6-v2"
-"""The model that comes with the installation."""
+from retrieval.settings import PACKAGED
 
 FORMAT = 1
 """Counted up whenever this module writes other files from the same model."""

@@ -15,6 +15,7 @@ from core.types import Hit, SearchMode, SearchRequest, SearchResult, SparseVecto
 from retrieval.duplicates import distinct
 from retrieval.ports import ChunkStore, Fusion, IndexHit, IndexQuery, LexicalEncoder, Reranker, Scope, VectorIndex
 from retrieval.rerank import rerank
+from retrieval.scripts import Reads, reader_of
 from retrieval.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class HybridSearcher:
         chunks: ChunkStore,
         reranker: Reranker | None,
         settings: SearchSettings,
+        reads: Reads | None = None,
     ) -> None:
         self._embedder = embedder
         self._lexical = lexical
@@ -76,6 +78,7 @@ class HybridSearcher:
         self._chunks = chunks
         self._reranker = reranker
         self._settings = settings
+        self._reads = reads or reader_of(())
         self._recent: OrderedDict[str, Vectors] = OrderedDict()
 
     async def search(self, request: SearchRequest) -> SearchResult:
@@ -110,7 +113,8 @@ class HybridSearcher:
     async def _read(self, text: str, mode: SearchMode, course: _Course) -> _Question:
         """The question's vectors. In hybrid mode one leg's failure, or a question without words, leaves the other."""
         since = perf_counter()
-        dense = None if mode == "lexical" else await self._vector(text, mode, course)
+        foreign = mode == "hybrid" and not self._reads(text)
+        dense = None if mode == "lexical" or foreign else await self._vector(text, mode, course)
         lexical = None if mode == "dense" else self._lexical.query(text)
         course.took("embed", since)
         if mode == "hybrid" and dense is None:

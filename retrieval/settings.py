@@ -7,6 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+PACKAGED = "all-MiniLM-L6-v2"
+"""The model that comes with the installation; it was trained on English."""
+
 
 class Room(BaseModel):
     """Base of this room's settings: frozen, and unknown names are refused."""
@@ -66,7 +69,7 @@ class EmbedderSettings(Room):
         "transformers: any sentence-transformers model.",
     )
     model: str = Field(
-        default="all-MiniLM-L6-v2",
+        default=PACKAGED,
         min_length=1,
         description="all-MiniLM-L6-v2, which comes with the installation; or a folder; or, for transformers, any name "
         "on the model hub, e.g. BAAI/bge-m3.",
@@ -74,6 +77,11 @@ class EmbedderSettings(Room):
     directory: Path | None = Field(
         default=None,
         description="openvino: where prepared models lie; empty means share/footnote in the Python environment.",
+    )
+    scripts: tuple[str, ...] | None = Field(
+        default=None,
+        description="Scripts the model was trained on, e.g. Latin; questions in others are searched by their words. "
+        "[] means all. Unset: Latin for all-MiniLM-L6-v2, all for any other model.",
     )
     revision: str | None = Field(default=None, description="transformers: the commit of a model named by its hub name.")
     device: str = Field(default="cpu", description="transformers: the torch device, e.g. cuda.")
@@ -105,6 +113,13 @@ class EmbedderSettings(Room):
     passage_prefix: str | None = Field(
         default=None, description="transformers: text put before passages, for models that do not configure it."
     )
+
+    @property
+    def read_scripts(self) -> tuple[str, ...]:
+        """The scripts in force; empty means all."""
+        if self.scripts is not None:
+            return self.scripts
+        return ("Latin",) if self.model == PACKAGED else ()
 
 
 class RerankerSettings(Room):

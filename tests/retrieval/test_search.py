@@ -23,6 +23,7 @@ from core.types import (
     Vectors,
 )
 from retrieval.ports import IndexHit, IndexQuery
+from retrieval.scripts import reader_of
 from retrieval.search import HybridSearcher
 from retrieval.settings import SearchSettings
 
@@ -185,6 +186,16 @@ async def test_each_mode_asks_for_its_legs(mode: SearchMode, dense: int, lexical
     assert (query.dense is not None, query.lexical is not None) == (bool(dense), bool(lexical))
     assert len(house.embedder.asked) == dense
     assert query.prefetch >= 50
+
+
+async def test_a_question_the_embedder_cannot_read_is_searched_by_its_words() -> None:
+    house = House()
+    house.searcher._reads = reader_of(("Latin",))
+    result = await house.ask("ما هي عاصمة بولندا")
+    (query,) = house.index.asked
+    assert (query.mode, query.dense) == ("lexical", None)
+    assert house.embedder.asked == []
+    assert result.degraded == ()
 
 
 async def test_the_scope_comes_from_the_principal() -> None:
