@@ -172,6 +172,11 @@ def install(app: FastAPI) -> None:
 
 
 async def _footnote_error(request: Request, error: Exception) -> Response:
+    return error_response(request, error)
+
+
+def error_response(request: Request, error: Exception) -> Response:
+    """The problem that an error is told as."""
     body = problem_of(error, request_id_of(request))
     if body["status"] >= 500:
         logger.warning("%s %s: %s: %s", request.method, request.url.path, body["code"], error)

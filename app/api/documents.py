@@ -17,6 +17,8 @@ from app.api.deps import Parts, Wired
 from app.api.idempotency import Key, once
 from app.api.shapes import Cursor, Limit, Listing, Response, problems, shown
 from app.auth import Caller
+from app.early import EarlyResponse
+from app.errors import error_response
 from app.multipart import Multipart
 from app.uploads import FIELDS, Form, field_text, filename, gathered
 from core.errors import FileTooLarge, FootnoteError, Forbidden, InvalidInput
@@ -155,10 +157,12 @@ async def upload_document(request: Request, services: Wired, caller: Caller, key
     body = request.stream()
     try:
         return await _upload(request, services, caller, key, body)
-    except FootnoteError:
+    except FootnoteError as error:
         # A caller that is still sending would not see the answer if the connection were closed under it.
-        request.scope["unread"] = not await _linger(body)
-        raise
+        if await _linger(body):
+            raise
+        request.scope["unread"] = True
+        return EarlyResponse(error_response(request, error), request.receive)
 
 
 async def _upload(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from app.early import DROPPED_BYTES
 from app.settings import HttpSettings
 
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+SURROGATE_CURSOR = base64.urlsafe_b64encode(b'["documents",1,"\\ud800"]').decode().rstrip("=")
 
 
 def raw(filename: str) -> bytes:
@@ -113,6 +116,31 @@ REQUESTS: list[tuple[str, str, Any, int, str, str]] = [
         "invalid_filter",
         "earlier",
     ),
+    (
+        "POST",
+        "/v1/search",
+        {"query": "x", "filters": {"created_after": "0001-01-01T00:00:00+14:00"}},
+        422,
+        "invalid_input",
+        "calendar",
+    ),
+    (
+        "POST",
+        "/v1/search",
+        {"query": "x", "filters": {"created_before": "9999-12-31T23:00:00-14:00"}},
+        422,
+        "invalid_input",
+        "calendar",
+    ),
+    ("POST", "/v1/search", b'{"query": "x", "filters": {"metadata": {"a": NaN}}}', 422, "invalid_input", "finite"),
+    (
+        "POST",
+        "/v1/search",
+        b'{"query": "x", "filters": {"metadata": {"a": 1' + b"0" * 400 + b"}}}",
+        422,
+        "invalid_input",
+        "metadata.a",
+    ),
     ("POST", "/v1/search", b"{", 422, "invalid_json", "JSON"),
     ("POST", "/v1/search", b"[]", 422, "invalid_input", ""),
     ("POST", "/v1/answers", {"question": ""}, 422, "invalid_input", "question"),
@@ -127,6 +155,7 @@ REQUESTS: list[tuple[str, str, Any, int, str, str]] = [
     ("GET", "/v1/jobs?cursor=AAAA", None, 422, "invalid_cursor", "cursor"),
     ("GET", "/v1/feedback?cursor=%00", None, 422, "invalid_cursor", "cursor"),
     ("GET", "/v1/conversations?cursor=WyJqb2JzIiwxLCIiXQ", None, 422, "invalid_cursor", "cursor"),
+    ("GET", f"/v1/documents?cursor={SURROGATE_CURSOR}", None, 422, "invalid_cursor", "cursor"),
     ("GET", "/v1/documents?limit=1000", None, 422, "invalid_input", "limit"),
     ("GET", "/v1/documents?limit=ten", None, 422, "invalid_input", "limit"),
     ("GET", "/v1/documents/nope", None, 404, "not_found", "document"),
@@ -184,7 +213,7 @@ async def test_an_unexpected_failure_keeps_its_details(world: Any) -> None:
 
 
 async def test_a_file_over_the_limit_is_cut_off_while_it_comes(world: Any, make_world: Any, small_http: Any) -> None:
-    """An endless body: what was read stays near the limit, and so does memory."""
+    """An endless body: what is kept stays near the limit, and so does memory; what is dropped has an end."""
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -202,7 +231,7 @@ async def test_a_file_over_the_limit_is_cut_off_while_it_comes(world: Any, make_
         tracemalloc.stop()
         _is_problem(response, 413, "file_too_large", "allowed")
         assert response.headers["connection"] == "close"
-        assert sent < small_http.max_upload_bytes + 17 * 2**20
+        assert sent < small_http.max_upload_bytes + 17 * 2**20 + DROPPED_BYTES
         assert peak < 8 * 2**20
         assert list((small.settings.data_dir / "blobs" / "tmp").iterdir()) == []
         assert list(small.blobs.all()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -90,3 +91,16 @@ async def test_a_quiet_stream_pings(live: Any, world: Any, read_events: Any, mon
 
 def _left_over(world: Any) -> list[Any]:
     return list((world.settings.data_dir / "blobs" / "tmp").iterdir())
+
+
+async def test_a_caller_that_sends_far_too_much_hears_why(small: Any) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b'--B\r\nContent-Disposition: form-data; name="file"; filename="big.txt"\r\n\r\n'
+        for _ in range(60):
+            yield bytes(2**20)
+        yield b"\r\n--B--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    response = await small[1].post("/v1/documents", content=body(), headers=headers)
+    assert (response.status_code, response.json()["code"]) == (413, "file_too_large")
+    assert response.headers["connection"] == "close"
