@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from core.errors import FootnoteError, ParserLimit
 from core.types import Block, Box
-from ingestion import confine, wire
+from ingestion import calls, confine, wire
 from ingestion.readers.base import Item, Notice, Progress, ReadContext
 from ingestion.readers.limits import Budget, ReadLimits
 
@@ -38,6 +38,7 @@ def main() -> int:
         listable=[ROOT],
         writable=[Path(order.scratch)],
     )
+    calls.refuse_calls(sockets=order.isolate_network)
     try:
         if order.drawing is None:
             _read(order, out)

@@ -1,8 +1,9 @@
 """What the reading child takes away from itself before it looks at a file. Linux; elsewhere what exists is used.
 
 Resource limits (setrlimit(2)), death with the parent (prctl(2)), no network (unshare(2), namespaces(7)), and a file
-system of which only the interpreter, the libraries, the one file and the scratch folder are left (landlock(7)). Limits
-must hold; the rest is taken where the kernel gives it, since reading never needs it.
+system of which only the interpreter, the libraries, the one file and the scratch folder are left (landlock(7)). What is
+left of the kernel's calls is `ingestion.calls`' to say. Limits must hold; the rest is taken where the kernel gives it,
+since reading never needs it.
 """
 
 from __future__ import annotations
@@ -21,12 +22,19 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers on every architecture
 _RULE_PATH_BENEATH = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_ALL_OF_ABI_1 = (1 << 13) - 1
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
+_VERSION = 1
+_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
+"""How many rights to files a version of Landlock knows; before the third, truncate(2) was not among them."""
+_SCOPES_SINCE, _ABSTRACT_SOCKETS_AND_SIGNALS = 6, 1 << 0 | 1 << 1
 
 
 class _Ruleset(ctypes.Structure):
-    _fields_ = [("handled_access_fs", ctypes.c_uint64)]
+    _fields_ = [
+        ("handled_access_fs", ctypes.c_uint64),
+        ("handled_access_net", ctypes.c_uint64),
+        ("scoped", ctypes.c_uint64),
+    ]
 
 
 class _PathBeneath(ctypes.Structure):
@@ -62,16 +70,26 @@ def leave_network() -> bool:
 
 
 def leave_files(readable: Iterable[Path], listable: Iterable[Path], writable: Iterable[Path]) -> bool:
-    """Gives up every file outside these folders and files; True where the kernel has Landlock."""
+    """Gives up every file outside these folders and files; True where the kernel has Landlock.
+
+    All that the kernel's version can take is taken: cutting files off, and signals to processes outside.
+    """
     if sys.platform != "linux":
         return False
     libc = _libc()
-    attributes = _Ruleset(handled_access_fs=_ALL_OF_ABI_1)
-    ruleset = libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.sizeof(attributes), 0)
+    version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
+    if version < 1:
+        return False
+    everything = (1 << max(bits for since, bits in _RIGHTS.items() if since <= version)) - 1
+    attributes = _Ruleset(handled_access_fs=everything)
+    size = _Ruleset.handled_access_net.offset  # older kernels know no more fields than the first
+    if version >= _SCOPES_SINCE:
+        attributes.scoped, size = _ABSTRACT_SOCKETS_AND_SIGNALS, ctypes.sizeof(attributes)
+    ruleset = libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
     if ruleset < 0:
         return False
     try:
-        for paths, access in ((readable, _READ), (listable, _READ_DIR), (writable, _ALL_OF_ABI_1)):
+        for paths, access in ((readable, _READ), (listable, _READ_DIR), (writable, everything)):
             for path in paths:
                 _allow(libc, ruleset, path, access)
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -101,7 +119,7 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, access: int) -> None:
         return  # what does not exist needs no permission
     try:
         if not path.is_dir():
-            access &= _EXECUTE | _WRITE_FILE | _READ_FILE
+            access &= _EXECUTE | _WRITE_FILE | _READ_FILE  # other rights are a folder's, and refused for files
         rule = _PathBeneath(allowed_access=access, parent_fd=handle)
         libc.syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, ctypes.byref(rule), 0)
     finally:

@@ -82,3 +82,47 @@ except PermissionError:
 print(left, *seen)
 """
     assert run(root, code).stdout.strip() in ("True allowed denied denied", "False allowed secret written")
+
+
+def test_nothing_outside_can_be_cut_off_signalled_or_reached(root: Path, tmp_path: Path) -> None:
+    """A child that was taken over meets its parent's data, its parent, and its parent's sockets."""
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "database").write_text("rows")
+    code = f"""
+import os, signal, socket, resource, subprocess, sys
+from pathlib import Path
+from ingestion import calls, confine
+folder = Path({str(tmp_path)!r})
+server = socket.socket(socket.AF_UNIX)
+server.bind(str(folder / "rpc"))
+server.listen()
+client = socket.socket(socket.AF_UNIX)
+left = confine.leave_files(confine.interpreter_paths(), [], [folder / "scratch"])
+left = calls.refuse_calls(sockets=True) and left
+tries = dict(
+    truncate=lambda: os.truncate(folder / "database", 0),
+    chmod=lambda: os.chmod(folder, 0o777),
+    signal=lambda: os.kill(os.getppid(), 0),
+    limit=lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU),
+    socket=lambda: socket.socket(socket.AF_UNIX),
+    program=lambda: subprocess.run([sys.executable, "--version"]),
+)
+for name, act in tries.items():
+    try:
+        act()
+        print(name, "done")
+    except PermissionError:
+        print(name, "refused")
+import decimal
+(folder / "scratch" / "page").write_text("x")
+os.truncate(folder / "scratch" / "page", 0)
+resource.setrlimit(resource.RLIMIT_CPU, (100, 100))
+print("works", left)
+"""
+    done = run(root, code)
+
+    assert done.stderr == ""
+    assert done.stdout.split("\n")[-2].startswith("works")
+    if done.stdout.endswith("True\n"):
+        assert "done" not in done.stdout
+        assert (tmp_path / "database").read_text() == "rows"
