@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextvars import ContextVar
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -25,6 +26,7 @@ request_id_var: ContextVar[str | None] = ContextVar("footnote_request_id", defau
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:@=+/-]{1,128}")
 _QUIET = {"/healthz", "/readyz", "/metrics"}
+_SHOWN_PATH = 512
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
@@ -76,9 +78,9 @@ class RequestContext:
         try:
             await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
-            logger.info("%s %s: the caller went away", scope["method"], scope["path"])
+            logger.info("%s %s: the caller went away", scope["method"], _said(scope))
         except Exception as error:
-            logger.exception("%s %s failed", scope["method"], scope["path"])
+            logger.exception("%s %s failed", scope["method"], _said(scope))
             scope["error_code"] = "internal"
             if status == 0:
                 body = problem_of(error, request_id)
@@ -95,7 +97,7 @@ class RequestContext:
         if "error_code" in scope:
             self._metrics.error(scope["error_code"])
         level = logging.DEBUG if route in _QUIET else logging.INFO
-        logger.log(level, "%s %s %s %.0f ms", scope["method"], scope["path"], status or 499, seconds * 1000)
+        logger.log(level, "%s %s %s %.0f ms", scope["method"], _said(scope), status or 499, seconds * 1000)
 
 
 class Gate:
@@ -173,6 +175,12 @@ async def _refuse(error: FootnoteError, scope: Scope, receive: Receive, send: Se
     # What the caller is still sending would otherwise be read to its end.
     response = problem_response(scope["path"], problem_of(error, scope.get("request_id")), {"Connection": "close"})
     await response(scope, receive, send)
+
+
+def _said(scope: Scope) -> str:
+    """The path for a log line. `scope["path"]` is decoded: a line break in it would begin a record of its own."""
+    path: str = scope["path"][:_SHOWN_PATH]
+    return path if path.isprintable() and " " not in path else quote(path, safe="/~%:@!$&'()*+,;=")
 
 
 def _request_id(given: str | None) -> str:

@@ -90,6 +90,10 @@ def metadata(text: str) -> dict[str, Scalar]:
             raise InvalidInput(f"`metadata.{_shown(key)}` must be a text, a number, true or false.")
         if isinstance(item, str) and len(item) > _MAX_VALUE:
             raise InvalidInput(f"`metadata.{_shown(key)}` is longer than {_MAX_VALUE:,} characters.")
+        if isinstance(item, str) and any(
+            unicodedata.category(each) in ("Cc", "Cs") for each in item if each not in "\n\t"
+        ):
+            raise InvalidInput(f"`metadata.{_shown(key)}` contains control characters.")
         if isinstance(item, float) and not math.isfinite(item):
             raise InvalidInput(f"`metadata.{_shown(key)}` must be a finite number.")
         if isinstance(item, int) and abs(item) >= 2**63:

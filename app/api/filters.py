@@ -11,14 +11,19 @@ from app.api.shapes import Request
 from core import types
 from core.errors import InvalidFilter
 
-_Value = Annotated[str, StringConstraints(max_length=4096, strip_whitespace=False)] | bool | int | float
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # what metadata can hold; a larger one is read as a float
+_Value = Annotated[str, StringConstraints(max_length=4096, strip_whitespace=False)] | bool | _Integer | _Number
 _Key = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
 _DocumentId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 def _utc(moment: datetime) -> datetime:
     """Times without a zone are read as UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("The time lies outside the calendar.") from None
 
 
 _Moment = Annotated[datetime, AfterValidator(_utc)]

@@ -53,12 +53,25 @@ def main() -> None:
         sys.exit(Exit.OK)
 
 
+class OneRecord(logging.Formatter):
+    """Lines that begin with a time are records, and nothing else: what callers sent can neither forge one nor speak
+    to the terminal that shows it. A traceback's lines are indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        first, *more = super().format(record).split("\n")
+        return "\n".join([_visible(first), *(f"  {_visible(line)}" for line in more)])
+
+
+def _visible(line: str) -> str:
+    return "".join(each if each.isprintable() or each == "\t" else ascii(each)[1:-1] for each in line)
+
+
 def _log_to_stderr() -> None:
     from app.middleware import RequestIdFilter
 
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RequestIdFilter())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(request_id)s: %(message)s"))
+    handler.setFormatter(OneRecord("%(asctime)s %(levelname)s %(name)s %(request_id)s: %(message)s"))
     logging.basicConfig(level=os.environ.get("FOOTNOTE_LOG_LEVEL", "info").upper(), handlers=[handler])
     for chatty in ("httpx", "httpcore", "alembic", "dbos"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

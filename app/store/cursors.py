@@ -36,7 +36,11 @@ def decode(listing: str, cursor: str) -> tuple[int, str]:
         raise InvalidCursor(_BAD) from error
     match value:
         case [str() as name, int() as number, str() as key] if (
-            name == listing and not isinstance(number, bool) and 0 <= number < _MOST and len(key) <= 64
+            name == listing
+            and not isinstance(number, bool)
+            and 0 <= number < _MOST
+            and len(key) <= 64
+            and key.isascii()
         ):
             return number, key
     raise InvalidCursor(_BAD)

@@ -48,7 +48,7 @@ class Database:
             single = _sqlite(self.url, busy_seconds, pool_reset_on_return=None)
             self._single = single.execution_options(**{_BEGIN: None})
         else:
-            self._engine = self._single = create_async_engine(self.url, pool_pre_ping=True)
+            self._engine = self._single = create_async_engine(self.url, pool_pre_ping=True, hide_parameters=True)
         self._snapshot = self._engine.execution_options(**_snapshot_options(self.dialect))
         # SQLite lets one connection write at a time; queueing here is fairer than its busy wait.
         self._turn = asyncio.Lock() if self.dialect == "sqlite" else None
@@ -131,7 +131,14 @@ def _address(url: str) -> URL:
 
 
 def _sqlite(url: URL, busy_seconds: float, **options: Any) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=8, max_overflow=8, connect_args={"timeout": busy_seconds}, **options)
+    engine = create_async_engine(
+        url,
+        pool_size=8,
+        max_overflow=8,
+        connect_args={"timeout": busy_seconds},
+        hide_parameters=True,  # they are people's words; an error's text goes to the log
+        **options,
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

@@ -58,7 +58,18 @@ def test_metadata_keeps_types() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"": 1}', '{"a": 1e999}', '{"a": 99999999999999999999}', '{"a\\u0000": 1}', "null", "1"]
+    "text",
+    [
+        '{"a": "\\ud800"}',
+        '{"a": "\\u001b[2J"}',
+        '{"a": "x\\u0000"}',
+        '{"": 1}',
+        '{"a": 1e999}',
+        '{"a": 99999999999999999999}',
+        '{"a\\u0000": 1}',
+        "null",
+        "1",
+    ],
 )
 def test_metadata_that_could_not_be_kept(text: str) -> None:
     with pytest.raises(InvalidInput):
