@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Any, NoReturn
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _UNBOUNDED = 10_000
@@ -16,6 +18,7 @@ _UNBOUNDED = 10_000
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _UNBOUNDED)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+_TERMINAL = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 _FOLDED = {"title", "type", "error", "value", "meaning", "setting"}
@@ -40,7 +43,9 @@ def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
 
 def put_json(value: Any) -> None:
     """One JSON value on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    # JSON leaves these as they are, and some terminals obey them; as escapes they mean the same to every program.
+    sys.stdout.write(_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def put_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -55,8 +60,8 @@ def put_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def _plain(text: str) -> str:
     """Text from documents and servers never speaks to the terminal: no markup, no control characters."""
-    safe = "".join(c if c.isprintable() or c == "\n" else "·" for c in text)
-    return safe.replace("[", r"\[")
+    # Rich's own escaping: a backslash before a bracket must not undo the one that is put there.
+    return escape("".join(c if c.isprintable() or c == "\n" else "·" for c in text))
 
 
 plain = _plain
