@@ -8,12 +8,17 @@ import logging
 import os
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.settings import Settings, load_settings
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, FootnoteError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from app.boot import Boot
 
 
 def serve(
@@ -38,29 +43,45 @@ def serve(
         listener = _bind(settings)
         address = _address(listener)
         folder.announce(address)
+        application = create_app(settings, open_services)
         config = uvicorn.Config(
-            create_app(settings, open_services),
+            application,
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=10,
         )
         server = uvicorn.Server(config)
-        asyncio.run(_serve(server, listener, address, examples, quiet))
+        asyncio.run(_serve(server, application.state.boot, listener, address, examples, quiet))
 
 
-async def _serve(server: object, listener: socket.socket, address: str, examples: Path | None, quiet: bool) -> None:
-    import uvicorn
-
-    assert isinstance(server, uvicorn.Server)
+async def _serve(
+    server: uvicorn.Server, boot: Boot, listener: socket.socket, address: str, examples: Path | None, quiet: bool
+) -> None:
     greeting = None
     if not quiet:
         from app.cli.greeting import greet
 
         greeting = asyncio.create_task(asyncio.to_thread(greet, address, examples))
+    watch = asyncio.create_task(_stop_when_hopeless(server, boot))
     await server.serve(sockets=[listener])
+    if watch.done() and (error := watch.result()) is not None:
+        raise error
+    watch.cancel()
     if greeting is not None:
         greeting.cancel()
+
+
+async def _stop_when_hopeless(server: uvicorn.Server, boot: Boot) -> ConfigurationError | None:
+    """Ends the server when its settings can never work; what is only unavailable is tried again by itself."""
+    try:
+        await boot.opened()
+    except ConfigurationError as error:
+        server.should_exit = True
+        return error
+    except FootnoteError:
+        pass
+    return None
 
 
 def worker(

@@ -44,7 +44,7 @@ class Profile:
     pages: int = 1
 
     def without_running(self, pieces: Sequence[Piece], page: int) -> list[Piece]:
-        """The pieces of a page without its running lines and its number."""
+        """The pieces of a page without its running lines and its number; a page of nothing else keeps them."""
         if self.pages < 2:
             return list(pieces)
         drop = {
@@ -53,7 +53,7 @@ class Profile:
             if not self.running.isdisjoint(_keys(piece, page))
             or (_PAGE_NUMBER.match(piece.text) and _alone(piece, pieces))
         }
-        return [piece for piece in pieces if id(piece) not in drop] if drop else list(pieces)
+        return [piece for piece in pieces if id(piece) not in drop] or list(pieces)
 
     def level(self, page: int, text: str, style: Style) -> int:
         """The depth of a heading, from 1: by the outline if it is there, else by its style's rank."""
