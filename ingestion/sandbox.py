@@ -14,6 +14,7 @@ import logging
 import os
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -121,10 +122,19 @@ async def draw_sandboxed(path: Path, drawing: wire.Drawing, settings: IngestionS
             await _read(order, settings, deadline, _Reading(), None)
         except (_Died, _Overrun) as death:
             raise ParserLimit(f"The page cannot be shown: it {death}.") from None
-        picture = scratch / wire.PICTURE
-        if picture.is_symlink() or picture.stat().st_size > most:
-            return None
-        return await asyncio.to_thread(picture.read_bytes)
+        return await asyncio.to_thread(left_picture, scratch / wire.PICTURE, most)
+
+
+def left_picture(path: Path, most: int) -> bytes | None:
+    """The bytes of what the child left there: a plain file, never what a link or a pipe in its place leads to."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            data = file.read(most + 1)
+            return data if len(data) <= most else None
+    except OSError:
+        return None
 
 
 def _order(path: Path, filename: str, scratch: Path, settings: IngestionSettings) -> wire.Order:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from core.errors import BrokenFile, NotFound, PasswordProtected
 from core.types import Box
 from ingestion.render import render_page
+from ingestion.sandbox import left_picture
 from ingestion.settings import IngestionSettings
 
 SETTINGS = IngestionSettings()
@@ -98,3 +100,15 @@ async def test_a_broken_and_a_locked_pdf(tmp_path: Path) -> None:
         await render_page(broken, 1, [], None, SETTINGS)
     with pytest.raises(PasswordProtected):
         await render_page(locked, 1, [], None, SETTINGS)
+
+
+def test_a_picture_is_a_plain_file_and_nothing_a_link_leads_to(tmp_path: Path) -> None:
+    """What a child that was taken over could leave in the picture's place."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert left_picture(tmp_path / "secret", 6) == b"secret"
+    assert left_picture(tmp_path / "secret", 5) is None
+    for name in ("link", "pipe", "missing", "."):
+        assert left_picture(tmp_path / name, 100) is None
