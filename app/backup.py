@@ -11,6 +11,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -27,6 +28,8 @@ FORMAT = 1
 _FOLDERS = ("blobs", "artefacts")
 _DATABASE = "footnote.sqlite"
 _MARK = "footnote-backup.json"
+_ENTRY = re.compile(r"footnote\.sqlite|(?:blobs|artefacts)(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}){1,8}")
+"""What lies in a backup: plain files at plain places. Links and devices have no business there."""
 
 Report = Callable[[int, int], None]
 """Told how many bytes of how many are done."""
@@ -127,6 +130,8 @@ def _unpack(source: Path, target: Path, report: Report) -> None:
                 raise InvalidInput(f"{source} is no backup made by `footnote backup`.")
             for entry in archive:
                 if entry.name != _MARK:
+                    if not (entry.isreg() and _ENTRY.fullmatch(entry.name)):
+                        raise InvalidInput(f"{source} holds {entry.name!r}, which no backup holds; it was changed.")
                     archive.extract(entry, target, filter="data")
                 report(archive.offset, total)
     except tarfile.TarError as error:

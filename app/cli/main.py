@@ -37,6 +37,7 @@ cli.add_typer(evaluate.cli, name="eval")
 
 def main() -> None:
     """Runs the command line; errors that were foreseen end in a sentence and an exit code, not in a traceback."""
+    os.umask(0o077)  # what is kept of people's documents is nobody else's on this machine, whatever the folder's mode
     _log_to_stderr()
     try:
         cli()
