@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from core.types import Block
 from ingestion.readers.limits import Budget, ReadLimits
@@ -50,7 +50,7 @@ class Progress:
     done: int = 0
 
 
-Item = Block | Notice | Meta | Progress
+Item: TypeAlias = Block | Notice | Meta | Progress
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
