@@ -277,3 +277,12 @@ async def test_progress_is_told_page_by_page(pdf: Callable[..., Path]) -> None:
     assert told == sorted(told)
     assert told[-1] == (30, 30)
     assert set(range(30)) <= {done for done, _ in told}
+
+
+async def test_pages_of_nothing_but_a_running_line_keep_it(pdf: Callable[..., Path]) -> None:
+    def draw(document: Any) -> None:
+        for number in range(1, 4):
+            document.new_page().insert_text((72, 80), f"Sheet {number} of a small file.")
+
+    document = await read(pdf(draw))
+    assert [block.text for block in document.blocks] == [f"Sheet {n} of a small file." for n in (1, 2, 3)]
