@@ -38,9 +38,11 @@ _log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parent.parent
 _PIECE = 256 * 1024
 _MAX_LINE = 32 * 1024 * 1024
+_MOST_NOTICES = 1_000
 
 _TOO_LONG = "took too long"
 _TOO_BIG = "took too much memory"
+_TOO_MUCH = "holds more text than is allowed here"
 _CRASHED = "crashed the reader"
 _RAMBLED = "made the reader answer nonsense"
 
@@ -68,7 +70,7 @@ class _Reading:
         if isinstance(reply, Block):
             self.blocks.append(reply)
         elif isinstance(reply, Notice):
-            if reply.text not in self.notices:
+            if len(self.notices) < _MOST_NOTICES and reply.text not in self.notices:
                 self.notices.append(reply.text)
         elif isinstance(reply, Meta):
             self.title = reply.title if reply.title is not None else self.title
@@ -170,6 +172,8 @@ async def _read(
             if isinstance(reply, Failure):
                 _raise(reply, order)
             reading.take(reply)
+            if len(reading.blocks) > settings.max_blocks:  # each takes memory here, however short it is
+                raise _Overrun(_TOO_MUCH)
             if isinstance(reply, Progress) and on_progress is not None:
                 on_progress(reply.done, reply.total)
         raise _Died(_cause_of_death(await process.wait()))
@@ -258,7 +262,7 @@ async def _lines(
         budget -= len(piece)
         *lines, rest = (rest + piece).split(b"\n")
         if budget < 0 or len(rest) > _MAX_LINE:
-            raise _Overrun("holds more text than is allowed here")
+            raise _Overrun(_TOO_MUCH)
         for line in lines:
             yield line
 

@@ -23,6 +23,9 @@ class IngestionSettings(BaseModel):
     )
     document_seconds: float = Field(3600.0, gt=0, description="Seconds that reading one document may take in all.")
     max_output_bytes: int = Field(512 * MIB, ge=1024, description="Bytes of text that one document may yield in all.")
+    max_blocks: int = Field(
+        1_000_000, ge=1, description="Paragraphs, tables and other blocks that one document may yield in all."
+    )
     max_restarts: int = Field(
         5, ge=0, description="How often reading goes on after a page that killed the child; that page is left out."
     )

@@ -139,6 +139,16 @@ async def test_text_without_end_is_cut_off_by_the_output_limit(tmp_path: Path) -
     assert "more text than is allowed" in document.warnings[-1]
 
 
+async def test_blocks_without_end_are_cut_off_however_short(tmp_path: Path) -> None:
+    path = tmp_path / "crumbs"
+    path.write_text("a\n\n" * 20_000)
+
+    document = await parse(path, "a.txt", IngestionSettings(max_blocks=100))
+
+    assert len(document.blocks) == 101
+    assert "more text than is allowed" in document.warnings[-1]
+
+
 def picture_bomb(side: int) -> bytes:
     """A PDF whose one page is a grey picture of `side` × `side` pixels that packs into a few kilobytes."""
     packer = zlib.compressobj(1)
