@@ -3,8 +3,8 @@
     python -m bench.server [--reports FOLDER] [--chunks 50000] [--out bench/results/server.json]
 
 The reports are ingested over HTTP. To reach 50,000 chunks their passages are put in again under other document ids,
-each vector moved a little at random so that the copies form clusters as related documents do; nothing is
-embedded for it.
+each vector moved a little and a quarter of the words exchanged at random, so that the copies form clusters as related
+documents do without being near-duplicates; nothing is embedded for it.
 Queries are spans of eight words out of the passages, each asked once, so that no cache answers.
 """
 
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,15 +87,15 @@ class Server:
             found[name] = found.get(name, 0) + process.memory_info().rss // 2**20
         return found
 
-    def ingest(self, files: list[Path], suffix: str = "") -> float:
-        """Seconds until every file answers."""
+    def ingest(self, files: list[Path], *, again: bool = False) -> float:
+        """Seconds until every file answers; `again` makes other documents, with other bytes, of the same files."""
         started = time.perf_counter()
         jobs = []
         for path in files:
             response = self.client.post(
                 "/v1/documents",
-                files={"file": (path.name, path.read_bytes() + suffix.encode())},
-                data={"external_id": path.name + suffix},
+                files={"file": (path.name, path.read_bytes() + (b"\n%again\n" if again else b""))},
+                data={"external_id": f"{path.name} again" if again else path.name},
             )
             response.raise_for_status()
             jobs.append(response.json()["job_id"])
@@ -169,16 +170,17 @@ async def texts_of(settings: Settings) -> list[str]:
 
 async def fill(settings: Settings, target: int) -> int:
     """Copies of the documents until there are `target` chunks; waits until the index has been rebuilt."""
-    rng = np.random.default_rng(7)
+    rng, words = np.random.default_rng(7), random.Random(7)
     async with wiring.open_workshop(settings) as shop:
         documents = await kept(shop)
+        vocabulary = " ".join(chunk.text for _, _, chunks, _ in documents for chunk in chunks).split()
         total, round_ = sum(len(chunks) for _, _, chunks, _ in documents), 0
         while total < target:
             round_ += 1
             for title, sha256, chunks, vectors in documents:
                 if total >= target:
                     break
-                part = chunks[: target - total]
+                part = [reworded(chunk, vocabulary, words) for chunk in chunks[: target - total]]
                 moved = vectors[: len(part)] + rng.normal(0, NOISE, (len(part), vectors.shape[1])).astype(np.float32)
                 await put(shop, f"{title} {round_}", sha256, part, moved / np.linalg.norm(moved, axis=1, keepdims=True))
                 total += len(part)
@@ -189,6 +191,12 @@ async def fill(settings: Settings, target: int) -> int:
                 break
             await asyncio.sleep(1)
         return total
+
+
+def reworded(chunk: Chunk, vocabulary: list[str], rng: random.Random) -> Chunk:
+    """The chunk with a quarter of its words exchanged for others of the corpus."""
+    words = [rng.choice(vocabulary) if rng.random() < 0.25 else word for word in chunk.text.split()]
+    return replace(chunk, text=" ".join(words), sentences=())
 
 
 async def put(shop: Workshop, title: str, sha256: str, chunks: list[Chunk], vectors: np.ndarray) -> None:
@@ -230,8 +238,10 @@ def while_ingesting(server: Server, report: Path, bodies: list[dict[str, Any]]) 
     done = threading.Event()
 
     def work() -> None:
-        server.ingest([report], suffix="\n%%again\n")
-        done.set()
+        try:
+            server.ingest([report], again=True)
+        finally:
+            done.set()
 
     with httpx.Client(base_url=server.url, timeout=120.0) as client:
         worker = threading.Thread(target=work)
