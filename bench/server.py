@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import platform
@@ -194,9 +195,12 @@ async def fill(settings: Settings, target: int) -> int:
 
 
 def reworded(chunk: Chunk, vocabulary: list[str], rng: random.Random) -> Chunk:
-    """The chunk with a quarter of its words exchanged for others of the corpus."""
+    """The chunk with a quarter of its words exchanged for others of the corpus, in sentences of twenty words."""
     words = [rng.choice(vocabulary) if rng.random() < 0.25 else word for word in chunk.text.split()]
-    return replace(chunk, text=" ".join(words), sentences=())
+    parts = [" ".join(words[start : start + 20]) for start in range(0, len(words), 20)]
+    ends = list(itertools.accumulate(len(part) + 1 for part in parts))
+    spans = tuple((end - len(part) - 1, end - 1) for part, end in zip(parts, ends, strict=True))
+    return replace(chunk, text=" ".join(parts), sentences=spans)
 
 
 async def put(shop: Workshop, title: str, sha256: str, chunks: list[Chunk], vectors: np.ndarray) -> None:
