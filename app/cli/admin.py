@@ -13,7 +13,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.cli.output import Exit, err, out, plain, put_json
-from app.cli.serve import DataFolder
+from app.folder import DataFolder
 from app.settings import load_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]

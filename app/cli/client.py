@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 
 from app.cli.output import Exit, err, fail
+from app.folder import noted_address
 from app.settings import Settings
 
 _START_SECONDS = 60.0
@@ -73,12 +73,12 @@ def connect(settings: Settings) -> Iterator[Api]:
 
 def running_server(data_dir: Path) -> str | None:
     """The address of the server that has this data folder open, if one answers."""
-    try:
-        address = str(json.loads((data_dir / "server.json").read_text())["url"])
-        httpx.get(f"{address}/healthz", timeout=2.0).raise_for_status()
-    except (OSError, ValueError, KeyError, httpx.HTTPError):
-        return None
-    return address
+    address = noted_address(data_dir)
+    if address is not None:
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.get(f"{address}/healthz", timeout=2.0).raise_for_status()
+            return address
+    return None
 
 
 def readiness(address: str) -> dict[str, Any]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.folder import DataFolder
 from app.settings import Settings, load_settings
 from core.errors import ConfigurationError, FootnoteError
 
@@ -93,41 +92,6 @@ def worker(
     settings = load_settings()
     logging.getLogger().setLevel(settings.log_level.upper())
     asyncio.run(work(settings, name=name))
-
-
-class DataFolder:
-    """The data folder, held by one server at a time; `server.json` in it says where that server listens."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._note = path / "server.json"
-
-    def __enter__(self) -> DataFolder:
-        from filelock import FileLock, Timeout
-
-        try:
-            self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = FileLock(self._path / "server.lock")
-            self._lock.acquire(timeout=5)
-        except Timeout:
-            where = json.loads(self._note.read_text()).get("url", "") if self._note.exists() else ""
-            raise ConfigurationError(
-                f"Another server has {self._path} open{f' at {where}' if where else ''}. "
-                "Stop it, or give this one another FOOTNOTE_DATA_DIR."
-            ) from None
-        except OSError as error:
-            raise ConfigurationError(f"{self._path} cannot be used as the data folder: {error.strerror}.") from None
-        return self
-
-    def announce(self, address: str) -> None:
-        """Writes down where the server listens, for the commands."""
-        beside = self._note.with_suffix(".new")
-        beside.write_text(json.dumps({"url": address, "pid": os.getpid()}))
-        beside.replace(self._note)
-
-    def __exit__(self, *_: object) -> None:
-        self._note.unlink(missing_ok=True)
-        self._lock.release()
 
 
 def _listening(settings: Settings, host: str | None, port: int | None) -> Settings:

@@ -12,24 +12,25 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
+# File, question, what the answer must hold, and the pages that say so.
 QUESTIONS = [
-    ("GENERALMILLS_2017_10K.pdf", "How many full- and part-time employees did General Mills have?", "38,000", 6),
-    ("MICROSOFT_2017_10K.pdf", "How many people did Microsoft employ as of June 30, 2017?", "124,000", 15),
-    ("NETFLIX_2021_10K.pdf", "Where is Netflix's corporate headquarters?", "Los Gatos", 19),
+    ("GENERALMILLS_2017_10K.pdf", "How many full- and part-time employees did General Mills have?", "38,000", {6}),
+    ("MICROSOFT_2017_10K.pdf", "How many people did Microsoft employ as of June 30, 2017?", "124,000", {15}),
+    ("NETFLIX_2021_10K.pdf", "Where is Netflix's corporate headquarters?", "Los Gatos", {19}),
     (
         "JOHNSON_JOHNSON_2023Q1_EARNINGS.pdf",
         "What was the reported sales growth of Johnson & Johnson in the first quarter of 2023?",
         "5.6%",
-        1,
+        {1},
     ),
     (
         "ACTIVSIONBLIZZARD_2023Q2_10Q.pdf",
         "What cash dividend did the Board of Directors of Activision Blizzard declare on July 18, 2023?",
         "$0.99",
-        30,
+        {30, 60},
     ),
-    ("MGMRESORTS_2021_10K.pdf", "How many full-time employees does MGM Resorts have domestically?", "42,000", 13),
-    ("ORACLE_2017_10K.pdf", "How many employees did Oracle have as of May 31, 2017?", "138,000", 22),
+    ("MGMRESORTS_2021_10K.pdf", "How many full-time employees does MGM Resorts have domestically?", "42,000", {13}),
+    ("ORACLE_2017_10K.pdf", "How many employees did Oracle have as of May 31, 2017?", "138,000", {22}),
 ]
 
 
@@ -59,7 +60,7 @@ def pages_of(source: dict[str, Any]) -> set[int]:
 
 
 def test_each_report_answers_with_its_page(server: Server, reports: dict[str, str]) -> None:
-    for name, question, expected, page in QUESTIONS if reports else []:
+    for name, question, expected, pages in QUESTIONS if reports else []:
         answer = server.ask(question)
         assert answer["answerable"], question
         right = [
@@ -67,7 +68,7 @@ def test_each_report_answers_with_its_page(server: Server, reports: dict[str, st
             for statement in answer["statements"]
             if expected in statement["text"]
             for source in cited({**answer, "statements": [statement]})
-            if source["document_id"] == reports[name] and page in pages_of(source)
+            if source["document_id"] == reports[name] and pages & pages_of(source)
         ]
         assert right, (question, [(s["text"], s["sources"]) for s in answer["statements"]])
 
