@@ -103,7 +103,9 @@ def _bind(settings: Settings) -> socket.socket:
     host, port = settings.http.host, settings.http.port
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # With the protocol named: asyncio sets TCP_NODELAY only then, and without it Nagle's algorithm and the peer's
+        # delayed acknowledgement hold back every response by 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host.strip("[]"), port))
     except (OSError, OverflowError) as error:
