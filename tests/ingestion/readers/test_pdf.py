@@ -15,6 +15,7 @@ from ingestion.pipeline import parse
 from ingestion.settings import IngestionSettings
 
 SETTINGS = IngestionSettings()
+HANDBOOK = Path(__file__).parents[3] / "examples" / "handbook"
 LINES = (
     "The harbour wall was rebuilt before the first winter storm.",
     "Engineers measured every tide and wrote the figures down.",
@@ -145,6 +146,14 @@ async def test_running_lines_are_dropped_and_paragraphs_go_on_over_the_page(pdf:
     assert not any("Yearbook" in block.text or block.text.isdigit() for block in document.blocks)
     assert len(joined) == 1
     assert [box.page for box in joined[0].boxes] == [2, 3]
+
+
+@pytest.mark.parametrize("name", ["travel-and-expenses.pdf", "aurora-400-product-sheet.pdf"])
+async def test_the_footers_of_the_handbook_reach_no_passage(name: str) -> None:
+    document = await parse(HANDBOOK / name, name, SETTINGS)
+
+    assert document.pages in (2, 4)
+    assert not any("Page" in block.text for block in document.blocks)
 
 
 async def test_the_outline_makes_headings(pdf: Callable[..., Path]) -> None:
