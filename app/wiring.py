@@ -206,14 +206,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         supervisor = Supervisor()
         stack.push_async_callback(supervisor.stop)
         await supervisor.start(index_child(settings, generation))
+        await embed.query("warm")  # the first question should not pay for loading the model; the index loads meanwhile
         index = await _connect(stack, settings, generation)
-        for number in range(settings.jobs.workers):
-            await supervisor.start(worker_child(settings, number))
         gaps = await stack.enter_async_context(Gaps(store, index, generation.id).watched())
         # In a thread: a cross-encoder takes seconds to load, and the health check answers meanwhile.
         search = CandidSearcher(await asyncio.to_thread(searcher, settings, embed, index, store), gaps)
         generate = generator(settings, embed)
-        await embed.query("warm")  # the first question should not pay for loading the model
+        for number in range(settings.jobs.workers):  # last: nothing of what is asked waits for them
+            await supervisor.start(worker_child(settings, number))
         yield Services(
             settings=settings,
             store=store,

@@ -20,11 +20,14 @@ SHORT = 12
 _WORDS = re.compile(r"\w+")
 
 
-def distinct(chunks: Sequence[StoredChunk], threshold: float) -> list[StoredChunk]:
-    """The chunks without later near-duplicates of earlier ones, in order. `threshold` is a share of common words."""
+def distinct(chunks: Sequence[StoredChunk], threshold: float, most: int) -> list[StoredChunk]:
+    """The first `most` chunks that are no near-duplicates of earlier ones, in order. `threshold` is a share of common
+    words."""
     kept: list[StoredChunk] = []
     seen: set[tuple[str, ...]] = set()
     for chunk in chunks:
+        if len(kept) == most:
+            break
         identity = _identity(chunk)
         if identity in seen or any(_overlaps(chunk, other, threshold) for other in kept):
             continue

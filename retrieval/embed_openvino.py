@@ -48,8 +48,9 @@ class OpenVinoEmbedder:
         # The setting, not what `auto` comes to on this machine: those vectors are close enough to be searched together.
         key = f"{manifest['digest']}/mean/normalised/{limit}/{settings.precision}"
         self._fingerprint = f"openvino-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-        self._passages = _Engine(folder, settings)
-        self._query = _Engine(folder, settings)
+        self._passages = _Engine(folder, settings, settings.threads)
+        # One thread: a question is too short to divide, and the others would be waited for on a busy machine.
+        self._query = _Engine(folder, settings, 1)
 
     @property
     def fingerprint(self) -> str:
@@ -105,9 +106,10 @@ class OpenVinoEmbedder:
 class _Engine:
     """A compiled model with one request, used by one thread of its own; OpenVINO lets go of the GIL meanwhile."""
 
-    def __init__(self, folder: Path, settings: EmbedderSettings) -> None:
+    def __init__(self, folder: Path, settings: EmbedderSettings, threads: int) -> None:
         self._folder = folder
         self._settings = settings
+        self._threads = threads
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="embed")
         self._request: Any = None
 
@@ -122,7 +124,7 @@ class _Engine:
 
     def _infer(self, rows: list[list[int]], pad: int, output: str) -> Floats:
         if self._request is None:
-            self._request = _compile(self._folder, self._settings).create_infer_request()
+            self._request = _compile(self._folder, self._settings, self._threads).create_infer_request()
         longest = max(len(row) for row in rows)
         ids = np.full((len(rows), longest), pad, dtype=np.int64)
         mask = np.zeros_like(ids)
@@ -137,7 +139,7 @@ class _Engine:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _compile(folder: Path, settings: EmbedderSettings) -> Any:
+def _compile(folder: Path, settings: EmbedderSettings, threads: int) -> Any:
     import openvino as ov
 
     from retrieval.bert_graph import GROUP
@@ -149,8 +151,8 @@ def _compile(folder: Path, settings: EmbedderSettings) -> Any:
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP if precision == "eight_bit" else 0,
     }
-    if settings.threads:
-        config["INFERENCE_NUM_THREADS"] = settings.threads
+    if threads:
+        config["INFERENCE_NUM_THREADS"] = threads
     name = "eight_bit" if precision == "eight_bit" else "float32"
     return core.compile_model(core.read_model(folder / f"{name}.xml"), "CPU", config)
 

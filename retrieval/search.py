@@ -176,9 +176,10 @@ class HybridSearcher:
     def _fit(
         self, found: Sequence[IndexHit], confirmed: Sequence[StoredChunk], request: SearchRequest, wanted: int
     ) -> list[Hit]:
-        kept = distinct([chunk for chunk in confirmed if _within(chunk, request)], self._settings.near_duplicate)
+        within = [chunk for chunk in confirmed if _within(chunk, request)]
+        kept = distinct(within, self._settings.near_duplicate, wanted)
         by_id = {hit.id: hit for hit in found}
-        return [_hit(chunk, by_id[chunk.id]) for chunk in kept[:wanted]]
+        return [_hit(chunk, by_id[chunk.id]) for chunk in kept]
 
     def _query(self, question: _Question, request: SearchRequest, ask: int) -> IndexQuery:
         settings = self._settings

@@ -30,6 +30,7 @@ def serve(
 ) -> None:
     """Start the server: API, index and workers, with data in FOOTNOTE_DATA_DIR (default .footnote)."""
     import uvicorn
+    import uvloop
 
     from app.auth import check_bind
     from app.main import create_app
@@ -51,7 +52,8 @@ def serve(
             timeout_graceful_shutdown=10,
         )
         server = uvicorn.Server(config)
-        asyncio.run(_serve(server, application.state.boot, listener, address, examples, quiet))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(server, application.state.boot, listener, address, examples, quiet))
 
 
 async def _serve(
