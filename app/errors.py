@@ -71,6 +71,12 @@ class HostNotAllowed(InvalidInput):
     code = "host_not_allowed"
 
 
+class TooManyRequests(FootnoteError):
+    """The caller holds as much of the server as one caller may."""
+
+    code = "too_many_requests"
+
+
 STATUS: Mapping[type[FootnoteError], int] = {
     InvalidInput: 422,
     BodyTooLarge: 413,
@@ -81,6 +87,7 @@ STATUS: Mapping[type[FootnoteError], int] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    TooManyRequests: 429,
     DocumentUnreadable: 422,
     Unavailable: 503,
     DeadlineExceeded: 504,
@@ -92,7 +99,7 @@ STATUS: Mapping[type[FootnoteError], int] = {
 """The nearest class in an error's ancestry decides."""
 
 RETRY_AFTER = "2"
-"""Seconds a client is asked to wait before it tries an unavailable part again."""
+"""Seconds a client is asked to wait before it tries an unavailable part again, or asks for more than its share."""
 
 
 def status_of(error: FootnoteError) -> int:
@@ -136,6 +143,8 @@ def openai_error(body: Mapping[str, Any]) -> dict[str, Any]:
     kind = "invalid_request_error" if body["status"] < 500 else "server_error"
     if body["status"] == 401:
         kind = "authentication_error"
+    elif body["status"] == 429:
+        kind = "rate_limit_error"
     errors = body.get("errors") or [{}]
     return {
         "error": {
@@ -156,7 +165,7 @@ def problem_response(path: str, body: Mapping[str, Any], headers: Mapping[str, s
         status = 400  # what OpenAI's clients know a wrong request by
     if status == 401:
         extra.setdefault("WWW-Authenticate", 'Bearer realm="footnote"')
-    if status == 503:
+    if status in (429, 503):
         extra.setdefault("Retry-After", RETRY_AFTER)
     extra.setdefault("Cache-Control", "no-store")
     if is_openai(path):

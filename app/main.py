@@ -15,9 +15,11 @@ from app.api.documents import UPLOADS
 from app.api.routes import routers
 from app.auth import Guard, Keys
 from app.boot import Boot
+from app.limits import Limits
 from app.metrics import Metrics
 from app.middleware import BodyLimit, Gate, RequestContext
 from app.runs import AnswerRuns
+from app.watch import JobWatch
 
 if TYPE_CHECKING:
     from app.boot import ServicesFactory
@@ -31,7 +33,9 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     """
     metrics = Metrics()
     boot = Boot(settings, services_factory)
-    runs = AnswerRuns(metrics)
+    limits = Limits(settings.http)
+    runs = AnswerRuns(metrics, limits.answers)
+    watch = JobWatch()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -40,6 +44,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
             yield
         finally:
             await runs.close()
+            await watch.close()
             await boot.stop()
 
     app = FastAPI(
@@ -56,7 +61,9 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     app.state.keys = Keys(settings.auth)
     app.state.metrics = metrics
     app.state.boot = boot
+    app.state.limits = limits
     app.state.runs = runs
+    app.state.watch = watch
     app.state.pages = PageCache()
     errors.install(app)
     openapi.install(app)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from app.api.answers_shapes import event_data, shown_answer
 from app.errors import Cancelled, problem_of
+from app.limits import Share
 from app.metrics import Metrics
 from app.middleware import request_id_var
 from core.errors import Conflict, FootnoteError, InvalidInput, Unavailable
@@ -51,24 +52,37 @@ class Run:
 
 
 class AnswerRuns:
-    """The answers that this process is writing."""
+    """The answers that this process is writing, so many for one caller as `share` allows."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, share: Share) -> None:
         self._metrics = metrics
+        self._share = share
         self._runs: dict[str, Run] = {}
         self._closing = False
 
     async def start(self, services: Services, question: Question) -> Run:
         """Records the question, opens its stream and begins to answer.
 
-        Raises `NotFound` for an unknown conversation or collection, `InvalidInput` for an over-long question and
-        `Unavailable` while too much is being written. From then on errors are the stream's and the record's to tell.
+        Raises `NotFound` for an unknown conversation or collection, `InvalidInput` for an over-long question,
+        `TooManyRequests` where the caller has its share already and `Unavailable` while too much is being written in
+        all. From then on errors are the stream's and the record's to tell.
         """
-        from agents.answer import AnswerRequest
-
         if self._closing:
             raise Unavailable("The server is stopping; ask again in a moment.")
         _check_length(question.text, services.settings.agents.max_question_chars)
+        give_back = self._share.take(question.caller)
+        try:
+            run = await self._begin(services, question)
+        except BaseException:
+            give_back()
+            raise
+        run.task.add_done_callback(lambda _: give_back())
+        await asyncio.sleep(0)  # a task that is cancelled before its first step would leave the stream open
+        return run
+
+    async def _begin(self, services: Services, question: Question) -> Run:
+        from agents.answer import AnswerRequest
+
         for name in question.collections:
             await services.store.collections.require(name)
         request = AnswerRequest(
@@ -87,9 +101,7 @@ class AnswerRuns:
         except BaseException:
             await services.streams.finish(request.id)
             raise
-        run = self._launch(services, request, record.conversation_id)
-        await asyncio.sleep(0)  # a task that is cancelled before its first step would leave the stream open
-        return run
+        return self._launch(services, request, record.conversation_id)
 
     def _launch(self, services: Services, request: AnswerRequest, conversation_id: str) -> Run:
         task = asyncio.create_task(self._write(services, request, conversation_id), name=f"answer {request.id}")

@@ -69,6 +69,11 @@ class HttpSettings(Room):
         description="Host headers answered; stops DNS rebinding. `*` answers any.",
     )
     stream_retention: float = Field(default=600.0, gt=0, description="Seconds a finished stream can be replayed.")
+    streams_per_caller: int = Field(
+        default=64, ge=1, description="Streams, and requests waiting for an answer, that one caller may have open."
+    )
+    answers_per_caller: int = Field(default=32, ge=1, description="Answers being written at a time for one caller.")
+    uploads_per_caller: int = Field(default=8, ge=1, description="Files being received at a time from one caller.")
 
 
 class JobSettings(Room):

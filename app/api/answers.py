@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from app.api import idempotency, sse
 from app.api.answers_shapes import ANSWER, Answer, shown_answer
-from app.api.deps import Parts, Running, Wired
+from app.api.deps import AtEnd, Limited, Parts, Running, Wired
 from app.api.filters import Filters
 from app.api.shapes import COLLECTION_PATTERN, MAX_QUESTION, Request, problems, shown, streamed
 from app.auth import Caller
@@ -71,12 +71,19 @@ def _both() -> dict[int | str, dict[str, Any]]:
     summary="Ask a question",
     operation_id="ask",
     response_model=Answer,
-    responses={**_both(), **problems(404, 409, 502, 504)},
+    responses={**_both(), **problems(404, 409, 429, 502, 504)},
 )
 async def ask(
-    body: AskRequest, services: Wired, runs: Running, caller: Caller, key: idempotency.Key = None
+    body: AskRequest,
+    services: Wired,
+    runs: Running,
+    limits: Limited,
+    at_end: AtEnd,
+    caller: Caller,
+    key: idempotency.Key = None,
 ) -> HttpResponse:
     """Leaving a stream does not stop the answer: read on with `GET /v1/answers/{id}/events`, or cancel it."""
+    at_end.callback(limits.streams.take(caller))  # streamed or not, the connection is held until the answer is there
     question = Question(
         text=body.question,
         caller=caller,
@@ -130,13 +137,15 @@ async def get_answer(id: AnswerId, services: Wired, caller: Caller) -> Answer:
     responses={
         **streamed("The events after `Last-Event-ID`, as they come.", _STREAM),
         204: {"description": "`Last-Event-ID` was the last event; nothing more will come."},
-        **problems(404),
+        **problems(404, 429),
     },
 )
 async def follow_answer(
     id: AnswerId,
     services: Wired,
     runs: Running,
+    limits: Limited,
+    at_end: AtEnd,
     caller: Caller,
     last_event_id: Annotated[str | None, Header(max_length=32, description="The last event seen.")] = None,
 ) -> HttpResponse:
@@ -149,6 +158,7 @@ async def follow_answer(
         end = None
     if end is not None and seen >= end:
         return sse.nothing_more()
+    at_end.callback(limits.streams.take(caller))
     return sse.sse_response(_events(services, runs, id, caller, seen))
 
 

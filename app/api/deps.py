@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
 from app.boot import Boot
+from app.limits import Limits
 from app.metrics import Metrics
 from app.runs import AnswerRuns
+from app.watch import JobWatch
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -40,6 +44,27 @@ async def runs(request: Request) -> AnswerRuns:
     return found
 
 
+async def limits(request: Request) -> Limits:
+    """What each caller may hold at a time."""
+    found: Limits = request.app.state.limits
+    return found
+
+
+async def watch(request: Request) -> JobWatch:
+    """Who looks whether jobs have changed."""
+    found: JobWatch = request.app.state.watch
+    return found
+
+
+async def ending() -> AsyncIterator[ExitStack]:
+    """What is to be done once the response was sent, or broke off, or was never begun."""
+    with ExitStack() as stack:
+        yield stack
+
+
 Wired = Annotated[Parts, Depends(services)]
 Measured = Annotated[Metrics, Depends(metrics)]
 Running = Annotated[AnswerRuns, Depends(runs)]
+Limited = Annotated[Limits, Depends(limits)]
+Watching = Annotated[JobWatch, Depends(watch)]
+AtEnd = Annotated[ExitStack, Depends(ending)]

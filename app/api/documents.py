@@ -13,7 +13,7 @@ from fastapi import Response as HttpResponse
 from pydantic import Field
 from starlette.requests import ClientDisconnect
 
-from app.api.deps import Parts, Wired
+from app.api.deps import AtEnd, Limited, Parts, Wired
 from app.api.idempotency import Key, once
 from app.api.shapes import Cursor, Limit, Listing, Response, problems, shown
 from app.auth import Caller
@@ -149,13 +149,16 @@ _FORM: dict[str, Any] = {
             "headers": {"Location": {"description": "The job: /v1/jobs/{id}", "schema": {"type": "string"}}},
             "content": {"application/json": {"example": _ACCEPTED}},
         },
-        **problems(403, 404, 409, 413),
+        **problems(403, 404, 409, 413, 429),
     },
 )
-async def upload_document(request: Request, services: Wired, caller: Caller, key: Key = None) -> HttpResponse:
+async def upload_document(
+    request: Request, services: Wired, limits: Limited, at_end: AtEnd, caller: Caller, key: Key = None
+) -> HttpResponse:
     """Stores the file and queues its reading. Until the job has succeeded the version before, if any, answers."""
     body = request.stream()
     try:
+        at_end.callback(limits.uploads.take(caller))
         return await _upload(request, services, caller, key, body)
     except FootnoteError as error:
         # A caller that is still sending would not see the answer if the connection were closed under it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -11,10 +10,11 @@ from fastapi import APIRouter, Header, Path, Query
 from fastapi import Response as HttpResponse
 
 from app.api import sse
-from app.api.deps import Wired
+from app.api.deps import AtEnd, Limited, Parts, Watching, Wired
 from app.api.shapes import Cursor, ErrorShape, Limit, Listing, Response, problems, shown, streamed
 from app.auth import Caller
 from app.streams import StreamEvent
+from app.watch import JobWatch
 from core.types import Principal
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -24,9 +24,6 @@ Kind = Literal["ingest", "update", "delete", "reindex"]
 JobId = Annotated[
     str, Path(max_length=64, description="A job's id.", examples=["0d9f1f0e-2f8b-4c6c-9a5e-0b1f6f1f7a11"])
 ]
-
-_LOOK_EVERY = 0.25
-"""Seconds between two looks at a job's row: the worker that changes it is another process."""
 
 
 class Job(Response):
@@ -127,12 +124,15 @@ async def retry_job(id: JobId, services: Wired, caller: Caller) -> Job:
     responses={
         **streamed("Events `job`, `ping` and, last, `done`.", _STREAM),
         204: {"description": "`Last-Event-ID` was the last event; nothing more will come."},
-        **problems(404),
+        **problems(404, 429),
     },
 )
 async def follow_job(
     id: JobId,
     services: Wired,
+    watch: Watching,
+    limits: Limited,
+    at_end: AtEnd,
     caller: Caller,
     last_event_id: Annotated[str | None, Header(max_length=32, description="The last event seen.")] = None,
 ) -> HttpResponse:
@@ -141,10 +141,14 @@ async def follow_job(
     job = await services.store.jobs.get_for(id, caller)
     if job.finished and job.revision <= seen:
         return sse.nothing_more()
-    return sse.sse_response(_follow(services, id, caller, seen))
+    at_end.callback(limits.streams.take(caller))
+    return sse.sse_response(_follow(services, watch, id, caller, seen))
 
 
-async def _follow(services: Any, job_id: str, caller: Principal, seen: int) -> AsyncIterator[StreamEvent]:
+async def _follow(
+    services: Parts, watch: JobWatch, job_id: str, caller: Principal, seen: int
+) -> AsyncIterator[StreamEvent]:
+    """The job whenever it is no longer as it was told last; each time it is read as the caller may read it then."""
     while True:
         record = await services.store.jobs.get_for(job_id, caller)
         if record.revision > seen:
@@ -153,4 +157,4 @@ async def _follow(services: Any, job_id: str, caller: Principal, seen: int) -> A
             yield StreamEvent(id=record.revision, name="done" if record.finished else "job", data=data)
         if record.finished:
             return
-        await asyncio.sleep(_LOOK_EVERY)
+        await watch.changed(services.store.jobs.revisions, job_id, record.revision)

@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 from app.api import sse
 from app.api.answers_shapes import ANSWER
 from app.api.completions import chunks, completion
-from app.api.deps import Parts, Running, Wired
+from app.api.deps import AtEnd, Limited, Parts, Running, Wired
 from app.api.shapes import MAX_QUESTION, Response, openai_problems, shown, streamed
 from app.auth import Caller
 from app.errors import ModelNotFound
@@ -136,13 +136,16 @@ _CHUNKS = (
             "description": "A completion, or with `stream` its chunks: one for each statement once it was checked.",
             "content": {**shown(_COMPLETION)[200]["content"], **streamed("", _CHUNKS)[200]["content"]},
         },
-        **openai_problems(404, 502, 504),
+        **openai_problems(404, 429, 502, 504),
     },
 )
-async def create_chat_completion(body: ChatRequest, services: Wired, runs: Running, caller: Caller) -> HttpResponse:
+async def create_chat_completion(
+    body: ChatRequest, services: Wired, runs: Running, limits: Limited, at_end: AtEnd, caller: Caller
+) -> HttpResponse:
     """Errors have OpenAI's shape."""
     _check_supported(body)
     question, history = _split(body.messages)
+    at_end.callback(limits.streams.take(caller))
     run = await runs.start(
         services,
         Question(

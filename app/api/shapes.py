@@ -135,6 +135,7 @@ _WORDS: Mapping[int, str] = {
     413: "The body or file is over the limit.",
     415: "The file's type cannot be read.",
     422: "The request is wrong; the problem says which field and why.",
+    429: "The caller has as much open as one caller may; try again after `Retry-After` seconds.",
     503: "A part does not answer now, or the server is still starting; try again after `Retry-After` seconds.",
     504: "A part took too long.",
     502: "The generator's output was not usable.",
@@ -182,13 +183,15 @@ def streamed(description: str, example: str) -> dict[int | str, dict[str, Any]]:
 _CODES: Mapping[int, str] = {
     400: "invalid_input",
     401: "unauthenticated", 403: "forbidden", 404: "not_found", 409: "conflict", 413: "file_too_large",
-    415: "unsupported_type", 422: "invalid_input", 502: "generation_invalid", 503: "unavailable",
+    415: "unsupported_type", 422: "invalid_input",
+    429: "too_many_requests", 502: "generation_invalid", 503: "unavailable",
     504: "deadline_exceeded",
 }  # fmt: skip
 _TITLES: Mapping[int, str] = {
     400: "Bad Request",
     401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 413: "Content Too Large",
-    415: "Unsupported Media Type", 422: "Unprocessable Content", 502: "Bad Gateway", 503: "Service Unavailable",
+    415: "Unsupported Media Type", 422: "Unprocessable Content",
+    429: "Too Many Requests", 502: "Bad Gateway", 503: "Service Unavailable",
     504: "Gateway Timeout",
 }  # fmt: skip
 

@@ -24,6 +24,16 @@ async def test_every_change_is_a_revision_more(kit):
     assert seen[4].updated_at >= seen[0].created_at
 
 
+async def test_revisions_of_many_jobs_in_one_question(kit):
+    first, second = await kit.begin("a"), await kit.begin("b")
+    await kit.store.jobs.start(second.job_id)
+    jobs = kit.store.jobs
+    assert await jobs.revisions([first.job_id, second.job_id, "unknown"]) == {first.job_id: 1, second.job_id: 2}
+    assert await jobs.revisions([]) == {}
+    many = [f"unknown-{n}" for n in range(1_200)]
+    assert await jobs.revisions([*many, first.job_id]) == {first.job_id: 1}
+
+
 async def test_taking_up_what_was_running_is_the_same_attempt(kit):
     begun = await kit.begin()
     await kit.store.jobs.start(begun.job_id)
