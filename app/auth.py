@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import time
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -18,6 +19,9 @@ from core.types import EVERYONE, Principal
 
 LOCAL = Principal(id="local", groups=frozenset({EVERYONE}), admin=True)
 """Who calls a server without keys: its owner, on the same machine."""
+
+SESSION_COOKIE = "footnote_session"
+SESSION_SECONDS = 30 * 24 * 3600
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _PROBES = {"/healthz", "/readyz"}
@@ -80,13 +84,34 @@ class Keys:
             raise Unauthenticated("This key is not known here.")
         return found
 
+    def session(self, token: str) -> str:
+        """A cookie's value that stands for a token until it expires or the key is taken away; nothing is kept for it.
+
+        Raises `Unauthenticated`.
+        """
+        self.principal(token)
+        until = str(int(time.time()) + SESSION_SECONDS)
+        return f"{until}.{_signed(_digest(token), until)}"
+
+    def of_session(self, value: str) -> Principal:
+        """Whose session this is. Raises `Unauthenticated`."""
+        until, _, signature = value.partition(".")
+        found: Principal | None = None
+        for known, principal in self._known:
+            if hmac.compare_digest(_signed(known, until).encode(), signature.encode(errors="replace")):
+                found = principal
+        if found is None or not until.isdecimal() or int(until) < time.time():
+            raise Unauthenticated("Your session has ended; sign in again.")
+        return found
+
 
 class Guard:
     """Checks on a request's headers that hold whoever calls.
 
     The Host header must name this server, so that a name rebound to 127.0.0.1 opens nothing. Where no key is needed,
-    another site's page could post through the owner's browser, so a request that changes something must not come from
-    one. The probes are answered under any name: orchestrators call them by address, and they tell no content.
+    or a cookie stands for it, another site's page could post through a browser, so a request that changes something
+    must not come from one. The probes are answered under any name: orchestrators call them by address, and they tell
+    no content.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -103,7 +128,7 @@ class Guard:
             raise HostNotAllowed(
                 "This server does not answer for the host it was called by. Add it to FOOTNOTE_HTTP__ALLOWED_HOSTS."
             )
-        if method not in _SAFE_METHODS and not self._keyed:
+        if method not in _SAFE_METHODS and not (self._keyed and "authorization" in headers):
             self._same_origin(host, headers)
 
     def _allowed(self, host: str) -> bool:
@@ -118,7 +143,7 @@ class Guard:
         # "same-site" is not enough: another port of localhost is the same site.
         if site not in ("same-origin", "none") or (origin is not None and origin.lower().partition("://")[2] != host):
             raise CrossOrigin(
-                "This request comes from another site's page; without keys only this server's own page may."
+                "This request comes from another site's page; without a key in it only this server's own page may."
             )
 
 
@@ -127,6 +152,9 @@ async def principal(
 ) -> Principal:
     """The caller of a request, for routes to depend on. Raises `Unauthenticated`."""
     keys: Keys = request.app.state.keys
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if credentials is None and cookie and keys.required:
+        return keys.of_session(cookie)
     return keys.principal(credentials.credentials if credentials else None)
 
 
@@ -135,6 +163,10 @@ Caller = Annotated[Principal, Depends(principal)]
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
+def _signed(key_digest: bytes, until: str) -> str:
+    return hmac.new(key_digest, f"footnote session until {until}".encode(), hashlib.sha256).hexdigest()
 
 
 def _without_port(host: str) -> str:

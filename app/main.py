@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from app import errors, openapi
+from app import errors, openapi, site
 from app.api.content import PageCache
 from app.api.documents import UPLOADS
 from app.api.routes import routers
@@ -69,6 +69,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     openapi.install(app)
     for router in routers():
         app.include_router(router)
+    app.include_router(site.router)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=settings.http.max_body_bytes, streamed=UPLOADS)
     app.add_middleware(Gate, guard=Guard(settings))

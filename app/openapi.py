@@ -34,6 +34,7 @@ TAGS = [
     {"name": "conversations", "description": "Threads of questions."},
     {"name": "feedback", "description": "What people think of answers."},
     {"name": "openai", "description": "The same answers for OpenAI's clients."},
+    {"name": "session", "description": "Who calls, and signing in from a browser."},
     {"name": "health", "description": "For orchestrators and monitors."},
 ]
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api import answers, collections, content, conversations, documents, feedback, health, jobs, openai, search
+from app.api import (
+    answers,
+    collections,
+    content,
+    conversations,
+    documents,
+    feedback,
+    health,
+    jobs,
+    openai,
+    search,
+    session,
+)
 
 
 def routers() -> tuple[APIRouter, ...]:
@@ -19,5 +31,6 @@ def routers() -> tuple[APIRouter, ...]:
         conversations.router,
         feedback.router,
         openai.router,
+        session.router,
         health.router,
     )

@@ -1,0 +1,49 @@
+// Numbers, sizes and times as the reader's language writes them.
+import { language } from "./texts.js";
+
+const code = () => language.get().code;
+
+export const number = (value, options) => new Intl.NumberFormat(code(), options).format(value);
+
+/** Bytes, for example "4.2 MB". */
+export function bytes(value) {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
+  let step = 0;
+  while (value >= 1000 && step < units.length - 1) {
+    value /= 1000;
+    step += 1;
+  }
+  const digits = step > 0 && value < 10 ? 1 : 0;
+  return number(value, { style: "unit", unit: units[step], unitDisplay: "short", maximumFractionDigits: digits });
+}
+
+/** Milliseconds, for example "12 ms" or "1.3 s". */
+export function duration(ms) {
+  const seconds = ms >= 1000;
+  const digits = seconds || ms < 10 ? 1 : 0;
+  const unit = seconds ? "second" : "millisecond";
+  return number(seconds ? ms / 1000 : ms, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: digits });
+}
+
+/** A day and time in full. */
+export const dateTime = (value) =>
+  new Intl.DateTimeFormat(code(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(value));
+
+const STEPS = [
+  ["year", 31536000],
+  ["month", 2592000],
+  ["week", 604800],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+];
+
+/** How long ago, for example "3 minutes ago". */
+export function ago(value) {
+  const seconds = (Date.parse(value) - Date.now()) / 1000;
+  const words = new Intl.RelativeTimeFormat(code(), { numeric: "auto" });
+  for (const [unit, length] of STEPS) {
+    if (Math.abs(seconds) >= length) return words.format(Math.round(seconds / length), unit);
+  }
+  return words.format(0, "second");
+}

@@ -1,0 +1,2 @@
+// The reader's conversations in the sidebar.
+export const Conversations = () => null;

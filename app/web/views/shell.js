@@ -1,0 +1,108 @@
+// What surrounds every view: the sidebar with the way between them, and the one view that the address names.
+import { html, useEffect, useState } from "../lib/html.js";
+import { session } from "../lib/api.js";
+import { match, navigate, route } from "../lib/router.js";
+import { useStore } from "../lib/store.js";
+import { language, t } from "../lib/texts.js";
+import { Icon } from "../parts/icon.js";
+import { Shortcuts, useShortcut } from "../parts/shortcuts.js";
+import { Failed, Loading } from "../parts/states.js";
+import { Toasts } from "../parts/toasts.js";
+import { Sidebar } from "./sidebar.js";
+import { SignIn } from "./sign_in.js";
+
+const VIEWS = [
+  ["/", "chat", () => import("./chat/chat.js")],
+  ["/c/:id", "chat", () => import("./chat/chat.js")],
+  ["/documents", "documents", () => import("./documents/documents.js")],
+  ["/documents/:id", "documents", () => import("./documents/document.js")],
+  ["/search", "search", () => import("./search/search.js")],
+  ["/answers/:id/why", "search", () => import("./search/why.js")],
+  ["/status", "status", () => import("./status/status.js")],
+];
+
+/** The view at a path: `{name, load, parameters}`. */
+function viewAt(path) {
+  for (const [pattern, name, load] of VIEWS) {
+    const parameters = match(pattern, path);
+    if (parameters) return { name, load, parameters };
+  }
+  return null;
+}
+
+/** Loads a view's module once; the same view keeps its state while only its parameters change. */
+function useModule(load) {
+  const [found, setFound] = useState({ load: null });
+  useEffect(() => {
+    let stale = false;
+    load?.().then(
+      (module) => stale || setFound({ load, View: module.default }),
+      (problem) => stale || setFound({ load, problem }),
+    );
+    return () => (stale = true);
+  }, [load]);
+  return found;
+}
+
+function Outlet({ view, query }) {
+  const { load, View, problem } = useModule(view?.load);
+  if (!view) return html`<${NotHere} />`;
+  if (problem) return html`<${Failed} problem=${{ message: t("error.view") }} onRetry=${() => location.reload()} />`;
+  if (!View) return html`<${Loading} />`;
+  // A module that is still the last one's must not be given this one's parameters.
+  return load === view.load || View === undefined
+    ? html`<${View} ...${view.parameters} query=${query} />`
+    : html`<${Loading} />`;
+}
+
+const NotHere = () =>
+  html`<div class="state empty">
+    <h1>${t("error.not_here")}</h1>
+    <p><a href="/">${t("nav.new_chat")}</a></p>
+  </div>`;
+
+/** The whole page. */
+export function Shell({ onRetry }) {
+  const who = useStore(session);
+  useStore(language); // all texts are drawn anew when the language changes
+  if (who?.problem) return html`<${Failed} problem=${who.problem} onRetry=${onRetry} />`;
+  if (who?.signedOut) return html`<${SignIn} onSignedIn=${onRetry} />`;
+  return html`<${Frame} />`;
+}
+
+function Frame() {
+  const { path, query } = useStore(route);
+  const [drawer, setDrawer] = useState(false);
+  const view = viewAt(path);
+  useEffect(() => setDrawer(false), [path]);
+  useShortcut("g c", t("shortcut.chat"), () => navigate("/"));
+  useShortcut("g d", t("shortcut.documents"), () => navigate("/documents"));
+  useShortcut("g s", t("shortcut.search"), () => navigate("/search"));
+  useShortcut("g t", t("shortcut.status"), () => navigate("/status"));
+  return html`<div class=${drawer ? "frame drawer-open" : "frame"}>
+    <a class="skip" href="#main" target="_self" onClick=${focusMain}>${t("nav.skip")}</a>
+    <header class="top-bar">
+      <button
+        type="button"
+        class="icon-button"
+        aria-label=${t("nav.menu")}
+        aria-expanded=${drawer}
+        aria-controls="sidebar"
+        onClick=${() => setDrawer(!drawer)}
+      >
+        <${Icon} name=${drawer ? "x" : "menu"} />
+      </button>
+      <a class="brand" href="/">Footnote</a>
+    </header>
+    <${Sidebar} current=${view?.name} path=${path} onLeave=${() => setDrawer(false)} />
+    <div class="drawer-back" onClick=${() => setDrawer(false)}></div>
+    <main id="main" class="main" tabindex="-1"><${Outlet} view=${view} query=${query} /></main>
+    <${Toasts} />
+    <${Shortcuts} />
+  </div>`;
+}
+
+function focusMain(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
