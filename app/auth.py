@@ -53,7 +53,11 @@ def check_bind(settings: Settings) -> None:
 
 
 class Keys:
-    """Maps bearer tokens to principals. Raises `ConfigurationError` when one key stands for two callers."""
+    """Maps bearer tokens to principals. One caller may have several keys, so that one can take another's place.
+
+    Raises `ConfigurationError` when one key stands for two callers, or one name for callers who may not do the same:
+    conversations, answers and jobs belong to a name, whichever of its keys is shown.
+    """
 
     def __init__(self, settings: AuthSettings) -> None:
         self._known: list[tuple[bytes, Principal]] = []
@@ -61,8 +65,13 @@ class Keys:
             digest = _digest(entry.key.get_secret_value())
             if any(hmac.compare_digest(digest, known) for known, _ in self._known):
                 raise ConfigurationError(f"The key of {entry.id} in FOOTNOTE_AUTH__KEYS is given twice.")
-            groups = frozenset({EVERYONE, *entry.groups})
-            self._known.append((digest, Principal(id=entry.id, groups=groups, admin=entry.admin)))
+            caller = Principal(id=entry.id, groups=frozenset({EVERYONE, *entry.groups}), admin=entry.admin)
+            if any(known.id == caller.id and known != caller for _, known in self._known):
+                raise ConfigurationError(
+                    f"The keys of {entry.id} in FOOTNOTE_AUTH__KEYS differ in groups or admin. "
+                    "Give them the same, or another id to one of them."
+                )
+            self._known.append((digest, caller))
 
     @property
     def required(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,23 @@ def test_a_key_stands_for_its_principal() -> None:
 def test_one_key_cannot_stand_for_two() -> None:
     with pytest.raises(ConfigurationError, match="ben"):
         Keys(AuthSettings(keys=(ApiKey(key=SECRET, id="ana"), ApiKey(key=SECRET, id="ben"))))
+
+
+def test_a_name_may_have_several_keys_of_the_same_rights() -> None:
+    first, second = (
+        ApiKey(key=SECRET, id="ana", groups=("hr", "it")),
+        ApiKey(key="b" * 16, id="ana", groups=("it", "hr")),
+    )
+    keys = Keys(AuthSettings(keys=(first, second)))
+    assert keys.principal(SECRET) == keys.principal("b" * 16)
+
+
+@pytest.mark.parametrize("other", [{"groups": ("sales",)}, {"groups": ("hr", "sales")}, {"admin": True}, {}])
+def test_a_name_cannot_stand_for_two_callers(other: dict[str, Any]) -> None:
+    first = ApiKey(key=SECRET, id="ana", groups=("hr",))
+    with pytest.raises(ConfigurationError, match="ana") as caught:
+        Keys(AuthSettings(keys=(first, ApiKey(key="b" * 16, id="ana", **other))))
+    assert "b" * 16 not in caught.value.message
 
 
 @pytest.mark.parametrize(
