@@ -133,12 +133,16 @@ class Guard:
     def check(self, method: str, path: str, headers: Headers) -> None:
         """Raises `HostNotAllowed` or `CrossOrigin`."""
         host = headers.get("host", "").lower()
-        if path not in _PROBES and not self._allowed(_without_port(host)):
+        if path not in _PROBES and not self.answers_for(headers):
             raise HostNotAllowed(
                 "This server does not answer for the host it was called by. Add it to FOOTNOTE_HTTP__ALLOWED_HOSTS."
             )
         if method not in _SAFE_METHODS and not (self._keyed and "authorization" in headers):
             self._same_origin(host, headers)
+
+    def answers_for(self, headers: Headers) -> bool:
+        """Whether the request calls this server by a name of its own."""
+        return self._allowed(_without_port(headers.get("host", "").lower()))
 
     def _allowed(self, host: str) -> bool:
         if "*" in self._hosts or host in self._hosts or f"[{host}]" in self._hosts or host.strip("[]") in self._hosts:
@@ -167,7 +171,18 @@ async def principal(
     return keys.principal(credentials.credentials if credentials else None)
 
 
+async def identified(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
+) -> Principal | None:
+    """The caller of a request that anyone may send, None where it shows no key that is known."""
+    try:
+        return await principal(request, credentials)
+    except Unauthenticated:
+        return None
+
+
 Caller = Annotated[Principal, Depends(principal)]
+Identified = Annotated[Principal | None, Depends(identified)]
 
 
 def _digest(token: str) -> bytes:

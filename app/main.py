@@ -18,6 +18,7 @@ from app.boot import Boot
 from app.limits import Limits
 from app.metrics import Metrics
 from app.middleware import BodyLimit, Gate, RequestContext
+from app.ready import Ready
 from app.runs import AnswerRuns
 from app.watch import JobWatch
 
@@ -36,6 +37,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     limits = Limits(settings.http)
     runs = AnswerRuns(metrics, limits.answers)
     watch = JobWatch()
+    guard = Guard(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -62,6 +64,8 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     app.state.metrics = metrics
     app.state.boot = boot
     app.state.limits = limits
+    app.state.guard = guard
+    app.state.ready = Ready()
     app.state.runs = runs
     app.state.watch = watch
     app.state.pages = PageCache()
@@ -72,7 +76,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     app.include_router(site.router)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=settings.http.max_body_bytes, streamed=UPLOADS)
-    app.add_middleware(Gate, guard=Guard(settings))
+    app.add_middleware(Gate, guard=guard)
     app.add_middleware(RequestContext, metrics=metrics)
     return app
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from app.auth import Caller, Guard, Identified
 from app.boot import Boot
+from app.errors import Starting
 from app.limits import Limits
 from app.metrics import Metrics
 from app.runs import AnswerRuns
 from app.watch import JobWatch
+from core.errors import FootnoteError
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -26,10 +29,18 @@ else:
 # Coroutines, though they wait for nothing: FastAPI sends plain functions to a thread, one hop for each of them.
 
 
-async def services(request: Request) -> Parts:
-    """The open services. Raises `Starting` until there are any, or what keeps them from opening."""
+async def services(request: Request, caller: Caller) -> Parts:
+    """The open services. Raises `Starting` until there are any, or what keeps them from opening.
+
+    Who shows no key is told that and not how the server fares, and who is no administrator not what its parts said.
+    """
     boot: Boot = request.app.state.boot
-    return boot.services
+    try:
+        return boot.services
+    except FootnoteError as error:
+        if caller.admin or isinstance(error, Starting):
+            raise
+        raise type(error)("The server cannot answer now; its log says why. Ask whoever runs it.") from error
 
 
 async def metrics(request: Request) -> Metrics:
@@ -56,6 +67,15 @@ async def watch(request: Request) -> JobWatch:
     return found
 
 
+async def insider(request: Request, caller: Identified) -> bool:
+    """Whether the server's own affairs may be told: to an administrator who calls it by a name that it knows.
+
+    Without keys that is whoever calls, but for a page whose name was rebound to this address.
+    """
+    guard: Guard = request.app.state.guard
+    return caller is not None and caller.admin and guard.answers_for(request.headers)
+
+
 async def ending() -> AsyncIterator[ExitStack]:
     """What is to be done once the response was sent, or broke off, or was never begun."""
     with ExitStack() as stack:
@@ -67,4 +87,5 @@ Measured = Annotated[Metrics, Depends(metrics)]
 Running = Annotated[AnswerRuns, Depends(runs)]
 Limited = Annotated[Limits, Depends(limits)]
 Watching = Annotated[JobWatch, Depends(watch)]
+Insider = Annotated[bool, Depends(insider)]
 AtEnd = Annotated[ExitStack, Depends(ending)]

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
-from typing import Any
-
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
-from app.api.deps import Measured
+from app.api.deps import Insider, Measured
 from app.api.shapes import Response as Shape
 from app.api.shapes import problems
 from app.auth import principal
 from app.boot import Boot
 from app.errors import Starting
+from app.ready import Ready
 from core.errors import FootnoteError, Unavailable
 
 router = APIRouter(tags=["health"])
 
-_PATIENCE = 2.0
-"""Seconds a part may take to say that it is there."""
+_LONGEST_DETAIL = 300
+_LOGGED = "It does not answer; the server's log says why."
+_FAILED = "The settings cannot work; the server's log says why."
 
 
 class Alive(Shape):
@@ -30,10 +28,10 @@ class Alive(Shape):
 
 
 class Part(Shape):
-    """One part of the server, whether it answers, and if not, why."""
+    """One part of the server and whether it answers."""
 
     ok: bool
-    detail: str | None = None
+    detail: str | None = Field(default=None, description="Why it does not; to administrators in the part's own words.")
 
 
 class Readiness(Shape):
@@ -62,21 +60,26 @@ async def healthz() -> dict[str, str]:
     operation_id="readyz",
     responses={503: {"model": Readiness, "description": "Not yet, or not now; `missing` names the parts."}},
 )
-async def readyz(request: Request, response: Response) -> Readiness:
-    """Asks the database, the index and the generator, shallowly. 503 names what is missing."""
+async def readyz(request: Request, response: Response, insider: Insider) -> Readiness:
+    """Asks the database, the index and the generator, shallowly and at most once a second. 503 names what is missing.
+
+    Needs no key.
+    """
     boot: Boot = request.app.state.boot
     try:
         services = boot.services
     except FootnoteError as error:
         response.status_code = 503
         response.headers["Retry-After"] = "1"
-        return Readiness(
-            status=_state(error), missing=["services"], parts={"services": Part(ok=False, detail=error.message)}
-        )
+        state = _state(error)
+        told = insider or isinstance(error, Starting)
+        detail = _short(error.message) if told else _FAILED if state == "failed" else _LOGGED
+        return Readiness(status=state, missing=["services"], parts={"services": Part(ok=False, detail=detail)})
+    ready: Ready = request.app.state.ready
+    found = await ready.parts(services)
     parts = {
-        "database": await _answers(services.store.ping()),
-        "index": await _answers(services.index.count(_everything())),
-        "generator": await _answers(_named(services)),
+        name: Part(ok=reason is None, detail=None if reason is None else _short(reason) if insider else _LOGGED)
+        for name, reason in found.items()
     }
     missing = [name for name, part in parts.items() if not part.ok]
     if missing:
@@ -114,22 +117,7 @@ def _state(error: FootnoteError) -> str:
     return "unavailable" if isinstance(error, Unavailable) else "failed"
 
 
-async def _answers(call: Awaitable[Any]) -> Part:
-    try:
-        await asyncio.wait_for(call, _PATIENCE)
-    except FootnoteError as error:
-        return Part(ok=False, detail=error.message)
-    except TimeoutError:
-        return Part(ok=False, detail=f"It did not answer within {_PATIENCE:.0f} s.")
-    return Part(ok=True)
-
-
-async def _named(services: Any) -> str:
-    name: str = services.generator.info.name
-    return name
-
-
-def _everything() -> Any:
-    from retrieval.ports import Scope
-
-    return Scope(groups=None)
+def _short(reason: str) -> str:
+    """A reason on one line; what vendors say can fill pages."""
+    line = " ".join(reason.split())
+    return line if len(line) <= _LONGEST_DETAIL else line[: _LONGEST_DETAIL - 1] + "…"

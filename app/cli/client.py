@@ -81,10 +81,11 @@ def running_server(data_dir: Path) -> str | None:
     return None
 
 
-def readiness(address: str) -> dict[str, Any]:
-    """What a server says of its readiness; nothing where it does not answer."""
+def readiness(address: str, key: str | None = None) -> dict[str, Any]:
+    """What a server says of its readiness, in detail to an administrator's key; nothing where it does not answer."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     with contextlib.suppress(httpx.HTTPError, ValueError):
-        found = httpx.get(f"{address}/readyz", timeout=2.0).json()
+        found = httpx.get(f"{address}/readyz", headers=headers, timeout=2.0).json()
         if isinstance(found, dict):
             return found
     return {}
@@ -111,7 +112,7 @@ def _temporary_server(settings: Settings) -> Iterator[str]:
     environment = {**os.environ, "FOOTNOTE_DATA_DIR": str(settings.data_dir)}
     with err.status("starting …"):
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
-        address = _wait_ready(process, settings.data_dir)
+        address = _wait_ready(process, settings)
     try:
         yield address
     finally:
@@ -121,14 +122,14 @@ def _temporary_server(settings: Settings) -> Iterator[str]:
         process.kill()
 
 
-def _wait_ready(process: subprocess.Popen[bytes], data_dir: Path) -> str:
+def _wait_ready(process: subprocess.Popen[bytes], settings: Settings) -> str:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if (code := process.poll()) is not None:
             sys.exit(code or Exit.UNREACHABLE)  # it has said why
-        address = running_server(data_dir)
+        address = running_server(settings.data_dir)
         if address is not None:
-            state = readiness(address)
+            state = readiness(address, _key(settings))
             if state.get("status") == "ready":
                 return address
             if state.get("status") == "failed":

@@ -33,6 +33,36 @@ async def test_a_missing_part_is_named(world: Any) -> None:
     assert (await world.http.get("/healthz")).json() == {"status": "ok"}
 
 
+async def test_what_parts_say_of_themselves_is_for_administrators(keyed: Any, ana: str, root_key: str) -> None:
+    said = "No answer from /home/ana/.footnote/index.sock\n" + "Traceback: vendor " * 100
+    keyed.index.error = IndexUnavailable(said)
+    for client in (keyed.http, keyed.as_("no-key-of-this-server"), keyed.as_(ana)):
+        response = await client.get("/readyz")
+        assert (response.status_code, response.json()["missing"]) == (503, ["index"])
+        assert "/home" not in response.text
+        assert "vendor" not in response.text
+    detail = (await keyed.as_(root_key).get("/readyz")).json()["parts"]["index"]["detail"]
+    assert detail.startswith("No answer from /home/ana/.footnote/index.sock Traceback")
+    assert len(detail) <= 300
+
+
+async def test_a_page_under_a_rebound_name_learns_no_details(world: Any) -> None:
+    world.index.error = IndexUnavailable("No answer from /home/ana/.footnote/index.sock.")
+    rebound = await world.http.get("/readyz", headers={"Host": "evil.example"})
+    assert (rebound.status_code, rebound.json()["missing"]) == (503, ["index"])
+    assert "/home" not in rebound.text
+    assert "/home" in (await world.http.get("/readyz")).text
+
+
+async def test_why_a_part_does_not_answer_is_logged_once(world: Any, caplog: pytest.LogCaptureFixture) -> None:
+    world.index.error = IndexUnavailable("The socket is gone.")
+    for _ in range(3):
+        await world.http.get("/readyz")
+    assert [record.message for record in caplog.records if record.name == "footnote.ready"] == [
+        "the index does not answer: The socket is gone."
+    ]
+
+
 class Opening:
     """Services that open when they are told to, after the errors they were given."""
 
@@ -53,8 +83,8 @@ class Opening:
 
 
 @asynccontextmanager
-async def starting(tmp_path: Any, opening: Opening) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
-    app = create_app(Settings(data_dir=tmp_path), opening)
+async def starting(tmp_path: Any, opening: Opening, **settings: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Any]]:
+    app = create_app(Settings(data_dir=tmp_path, **settings), opening)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client,
@@ -91,6 +121,23 @@ async def test_a_setting_that_cannot_work_is_told(tmp_path: Any) -> None:
         assert "footnote reindex" in ready["parts"]["services"]["detail"]
         assert (await client.get("/v1/documents")).json()["code"] == "configuration"
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_why_the_services_do_not_open_is_for_administrators(tmp_path: Any) -> None:
+    opening = Opening(ConfigurationError("The model in /srv/models cannot be read."))
+    opening.go.set()
+    keys = [{"key": "ana-key-0123456789", "id": "ana"}, {"key": "root-key-0123456789", "id": "root", "admin": True}]
+    async with starting(tmp_path, opening, auth={"keys": keys}) as (client, boot):
+        with pytest.raises(ConfigurationError):
+            await boot.opened()
+        told = {}
+        for name in ("nobody", "ana", "root"):
+            headers = {"Authorization": f"Bearer {name}-key-0123456789"}
+            ready = await client.get("/readyz", headers=headers)
+            assert (ready.status_code, ready.json()["status"]) == (503, "failed")
+            documents = await client.get("/v1/documents", headers=headers)
+            told[name] = ("/srv" in ready.text, documents.status_code, "/srv" in documents.text)
+        assert told == {"nobody": (False, 401, False), "ana": (False, 500, False), "root": (True, 500, True)}
 
 
 async def test_an_unexpected_failure_to_open_is_not_told_in_detail(tmp_path: Any) -> None:

@@ -1,0 +1,82 @@
+"""The parts are asked seldom, together, and once for everyone who wants to know."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.ready import FRESH, Ready
+from core.errors import IndexUnavailable, StoreUnavailable
+
+
+class Parts:
+    """A server's parts; each counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.store = self.index = self.generator = self
+        self.asked = 0
+        self.error: Exception | None = None
+        self.hold: asyncio.Event | None = None
+
+    @property
+    def info(self) -> Any:
+        return type("Info", (), {"name": "scripted"})
+
+    async def ping(self) -> None:
+        self.asked += 1
+        if self.hold is not None:
+            await self.hold.wait()
+
+    async def count(self, scope: object) -> int:
+        if self.error is not None:
+            raise self.error
+        return 0
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_what_was_found_is_told_again_for_a_while() -> None:
+    parts, clock = Parts(), Clock()
+    ready = Ready(clock)
+    nothing = {"database": None, "index": None, "generator": None}
+    assert [await ready.parts(parts) for _ in range(50)] == [nothing] * 50  # type: ignore[arg-type]
+    assert parts.asked == 1
+    parts.error = IndexUnavailable("Gone.")
+    clock.now += FRESH / 2
+    assert (await ready.parts(parts))["index"] is None  # type: ignore[arg-type]
+    clock.now += FRESH
+    assert (await ready.parts(parts))["index"] == "Gone."  # type: ignore[arg-type]
+    assert parts.asked == 2
+
+
+async def test_those_who_come_meanwhile_wait_for_the_same_look() -> None:
+    parts, clock = Parts(), Clock()
+    parts.hold = asyncio.Event()
+    ready = Ready(clock)
+    probes = [asyncio.create_task(ready.parts(parts)) for _ in range(20)]  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    clock.now += 2 * FRESH
+    probes += [asyncio.create_task(ready.parts(parts)) for _ in range(20)]  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    probes[0].cancel()
+    parts.hold.set()
+    with pytest.raises(asyncio.CancelledError):
+        await probes[0]
+    assert len(await asyncio.gather(*probes[1:])) == 39
+    assert parts.asked == 1
+
+
+async def test_a_look_that_broke_is_not_kept() -> None:
+    parts, ready = Parts(), Ready(Clock())
+    parts.error = ValueError("unforeseen")
+    with pytest.raises(ValueError, match="unforeseen"):
+        await ready.parts(parts)  # type: ignore[arg-type]
+    parts.error = StoreUnavailable("Gone.")
+    assert (await ready.parts(parts))["index"] == "Gone."  # type: ignore[arg-type]
