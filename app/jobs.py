@@ -74,9 +74,13 @@ class Jobs:
             if job.cancel_requested and stage != "sweep":
                 raise JobCancelled
             await jobs.advance(job_id, stage=stage, progress=_BAR.get(stage, (0.98, 1.0))[0])
+            began = time.monotonic()
             await self._patiently(self._stages[job.kind, stage], job)
+            milliseconds = (time.monotonic() - began) * 1000
             if stage == STAGES[job.kind][-1]:
-                await jobs.succeed(job_id)
+                await jobs.succeed(job_id, took=(stage, milliseconds))
+            else:
+                await jobs.took(job_id, stage, milliseconds)
             return True
         except JobCancelled:
             await self._give_up(job_id)

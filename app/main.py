@@ -15,6 +15,7 @@ from app.api.documents import UPLOADS
 from app.api.routes import routers
 from app.auth import Guard, Keys
 from app.boot import Boot
+from app.durations import JobDurations
 from app.limits import Limits
 from app.metrics import Metrics
 from app.middleware import BodyLimit, Gate, RequestContext
@@ -66,6 +67,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     app.state.limits = limits
     app.state.guard = guard
     app.state.ready = Ready()
+    app.state.durations = JobDurations(metrics)
     app.state.runs = runs
     app.state.watch = watch
     app.state.pages = PageCache()

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_WORK = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
 class Metrics:
@@ -30,6 +31,13 @@ class Metrics:
             "Time one stage of a search or an answer took.",
             ("operation", "stage"),
             buckets=_LATENCY,
+            registry=self.registry,
+        )
+        self._job_stages = Histogram(
+            "footnote_job_stage_duration_seconds",
+            "Time one stage of a job took, of jobs that ended since this server started; queued is the wait before.",
+            ("kind", "stage"),
+            buckets=_WORK,
             registry=self.registry,
         )
         self._errors = Counter("footnote_errors", "Errors told to callers, by code.", ("code",), registry=self.registry)
@@ -60,6 +68,11 @@ class Metrics:
         """Notes how long each stage of a search or an answer took."""
         for stage, milliseconds in timings_ms.items():
             self._stages.labels(operation, stage).observe(milliseconds / 1000)
+
+    def job_stages(self, kind: str, timings_ms: Mapping[str, float]) -> None:
+        """Notes how long each stage of a job took."""
+        for stage, milliseconds in timings_ms.items():
+            self._job_stages.labels(kind, stage).observe(milliseconds / 1000)
 
     def error(self, code: str) -> None:
         """Counts an error told to a caller."""

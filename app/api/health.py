@@ -10,6 +10,7 @@ from app.api.shapes import Response as Shape
 from app.api.shapes import problems
 from app.auth import principal
 from app.boot import Boot
+from app.durations import JobDurations
 from app.errors import Starting
 from app.ready import Ready
 from core.errors import FootnoteError, Unavailable
@@ -101,8 +102,11 @@ async def readyz(request: Request, response: Response, insider: Insider) -> Read
 async def metrics(request: Request, measured: Measured) -> Response:
     """Needs a key where keys are configured, from every address: behind a proxy all of them look like loopback."""
     boot: Boot = request.app.state.boot
+    durations: JobDurations = request.app.state.durations
     try:
-        stats = await boot.services.store.stats()
+        store = boot.services.store
+        stats = await store.stats()
+        await durations.look(store.jobs)
     except FootnoteError as error:
         measured.error(error.code)  # a scrape without the stock says more than none
     else:

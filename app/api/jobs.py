@@ -27,7 +27,11 @@ JobId = Annotated[
 
 
 class Job(Response):
-    """A piece of work and how far it got; `progress` is in [0, 1]."""
+    """A piece of work and how far it got; `progress` is in [0, 1].
+
+    `timings_ms` tells how long each stage took that is over; `queued` is the wait before the first. A retry begins
+    them anew.
+    """
 
     id: str
     kind: Kind
@@ -40,6 +44,7 @@ class Job(Response):
     cancel_requested: bool = False
     document_id: str | None = None
     version_id: str | None = None
+    timings_ms: dict[str, float]
     created_at: datetime
     updated_at: datetime
 
@@ -56,6 +61,7 @@ _JOB: dict[str, Any] = {
     "cancel_requested": False,
     "document_id": "5f3c4b9a-8e0d-4e57-8c43-2b1b7f2f3a10",
     "version_id": "c1b9c5a2-6d9c-4a4e-9a7e-0f4f3e9d2b77",
+    "timings_ms": {"queued": 112.4, "parse": 840.2, "chunk": 61.7},
     "created_at": "2026-11-20T09:30:00Z",
     "updated_at": "2026-11-20T09:30:04Z",
 }

@@ -43,6 +43,11 @@ def mapping(column: str) -> Mapping[str, Scalar]:
     return value
 
 
+def timings(column: str) -> Mapping[str, float]:
+    value: dict[str, float] = json.loads(column)
+    return value
+
+
 def group_names(groups: Iterable[str]) -> tuple[str, ...]:
     """Each group once, sorted."""
     return tuple(sorted(set(groups)))

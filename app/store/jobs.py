@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
@@ -102,6 +103,18 @@ class Jobs:
         """Queued and running jobs, oldest first: what a start after a crash looks at."""
         return await self._with_status(UNFINISHED)
 
+    async def finished_since(
+        self, moment: datetime, *, after: tuple[datetime, str] | None = None, limit: int = 500
+    ) -> builtins.list[JobRecord]:
+        """Jobs that ended at `moment` or later, the first to end first; `after` is the last one of the part before."""
+        where = [jobs.c.finished_at >= moment]
+        if after is not None:
+            at, job_id = after
+            where.append(or_(jobs.c.finished_at > at, and_(jobs.c.finished_at == at, jobs.c.id > job_id)))
+        statement = select(jobs).where(*where).order_by(jobs.c.finished_at, jobs.c.id).limit(limit)
+        async with self._database.read() as connection:
+            return [rows.job(row) for row in (await connection.execute(statement)).all()]
+
     async def _with_status(self, statuses: Collection[JobStatus]) -> builtins.list[JobRecord]:
         statement = select(jobs).where(jobs.c.status.in_(sorted(statuses))).order_by(jobs.c.created_at, jobs.c.id)
         async with self._database.read() as connection:
@@ -120,7 +133,10 @@ class Jobs:
                 raise Conflict(f"The job is {job.status} already.")
             if job.status == "running":
                 return job
-            return await _change(connection, job_id, status="running", attempts=job.attempts + 1)
+            waited = {"queued": _milliseconds(codec.now() - job.updated_at)}
+            return await _change(
+                connection, job_id, status="running", attempts=job.attempts + 1, timings=codec.dump(waited)
+            )
 
     async def advance(
         self, job_id: str, *, stage: str | None = None, progress: float | None = None, detail: str | None = None
@@ -140,10 +156,18 @@ class Jobs:
             job = await _load(connection, job_id, lock=True)
             return job if job.finished or not values else await _change(connection, job_id, **values)
 
-    async def succeed(self, job_id: str, *, stage: str = "done", detail: str | None = None) -> JobRecord:
-        """The job is done. A job that ended otherwise before stays as it is."""
+    async def took(self, job_id: str, stage: str, milliseconds: float) -> JobRecord:
+        """Says how long a stage took that is over. A finished job does not change."""
+        async with self._database.write() as connection:
+            job = await _load(connection, job_id, lock=True)
+            return job if job.finished else await _change(connection, job_id, timings=_with(job, stage, milliseconds))
+
+    async def succeed(
+        self, job_id: str, *, stage: str = "done", detail: str | None = None, took: tuple[str, float] | None = None
+    ) -> JobRecord:
+        """The job is done; `took` is its last stage with its milliseconds. A job that ended otherwise stays so."""
         values = {} if detail is None else {"detail": detail}
-        return await self._finish(job_id, "succeeded", None, stage=stage, progress=1.0, **values)
+        return await self._finish(job_id, "succeeded", None, stage=stage, progress=1.0, took=took, **values)
 
     async def fail(self, job_id: str, code: str, message: str) -> JobRecord:
         """The job failed, and says why to a person; its version will not be published unless the job is retried."""
@@ -154,7 +178,13 @@ class Jobs:
         return await self._finish(job_id, "cancelled", "cancelled")
 
     async def _finish(
-        self, job_id: str, status: JobStatus, version_status: VersionStatus | None, **values: Any
+        self,
+        job_id: str,
+        status: JobStatus,
+        version_status: VersionStatus | None,
+        *,
+        took: tuple[str, float] | None = None,
+        **values: Any,
     ) -> JobRecord:
         async with self._database.write() as connection:
             job = await _load(connection, job_id, lock=True)
@@ -162,7 +192,9 @@ class Jobs:
                 return job
             if version_status is not None and job.version_id is not None and job.kind == "ingest":
                 await _settle_version(connection, job.version_id, ("pending", "failed"), version_status)
-            return await _change(connection, job_id, status=status, **values)
+            if took is not None:
+                values["timings"] = _with(job, *took)
+            return await _change(connection, job_id, status=status, ended=True, **values)
 
     async def request_cancel(self, job_id: str, principal: Principal) -> JobRecord:
         """Asks a job to stop: a queued one is cancelled at once, a running one at its next batch.
@@ -195,6 +227,8 @@ class Jobs:
                 cancel_requested=False,
                 error_code=None,
                 error_message=None,
+                timings="{}",
+                finished_at=None,
             )
 
 
@@ -225,6 +259,7 @@ async def insert_job(
             revision=1,
             created_at=at,
             updated_at=at,
+            finished_at=at if status == "succeeded" else None,
         )
     )
     return job_id
@@ -242,7 +277,7 @@ async def _cancel(connection: AsyncConnection, job: JobRecord) -> JobRecord:
         return await _change(connection, job.id, cancel_requested=True)
     if job.version_id is not None and job.kind == "ingest":
         await _settle_version(connection, job.version_id, ("pending",), "cancelled")
-    return await _change(connection, job.id, status="cancelled", cancel_requested=True)
+    return await _change(connection, job.id, status="cancelled", cancel_requested=True, ended=True)
 
 
 async def _settle_version(
@@ -263,11 +298,22 @@ async def _still_there(connection: AsyncConnection, job: JobRecord) -> None:
             raise Conflict("A later version of this document is live already; there is nothing to retry.")
 
 
-async def _change(connection: AsyncConnection, job_id: str, **values: Any) -> JobRecord:
+def _with(job: JobRecord, stage: str, milliseconds: float) -> str:
+    return codec.dump({**job.timings_ms, stage: round(milliseconds, 3)})
+
+
+def _milliseconds(span: timedelta) -> float:
+    return round(max(span / timedelta(milliseconds=1), 0.0), 3)
+
+
+async def _change(connection: AsyncConnection, job_id: str, *, ended: bool = False, **values: Any) -> JobRecord:
+    at = codec.now()
+    if ended:
+        values["finished_at"] = at
     statement = (
         update(jobs)
         .where(jobs.c.id == job_id)
-        .values(revision=jobs.c.revision + 1, updated_at=codec.now(), **values)
+        .values(revision=jobs.c.revision + 1, updated_at=at, **values)
         .returning(*jobs.c)
     )
     return rows.job((await connection.execute(statement)).one())

@@ -138,7 +138,11 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobRecord:
-    """A piece of work and how far it got. `revision` grows with every change; `progress` is in [0, 1]."""
+    """A piece of work and how far it got. `revision` grows with every change; `progress` is in [0, 1].
+
+    `timings_ms` tells how long the stages of the present attempt took that are over, "queued" being the wait before the
+    first. A stage that its worker's death broke off counts from when it was begun again.
+    """
 
     id: str
     kind: JobKind
@@ -155,6 +159,8 @@ class JobRecord:
     error: Problem | None = None
     document_id: str | None = None
     version_id: str | None = None
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    finished_at: datetime | None = None
 
     @property
     def finished(self) -> bool:

@@ -122,6 +122,8 @@ def job(row: AnyRow) -> JobRecord:
         error=_problem(row),
         document_id=row.document_id,
         version_id=row.version_id,
+        timings_ms=codec.timings(row.timings),
+        finished_at=row.finished_at,
     )
 
 

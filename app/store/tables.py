@@ -28,7 +28,7 @@ from sqlalchemy import (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision of the newest migration; a test holds it equal to Alembic's head. `Store.open` compares with it."""
 
 
@@ -168,9 +168,12 @@ jobs = Table(
     Column("principal_id", Text, nullable=False),
     Column("cancel_requested", Boolean, nullable=False, server_default=false()),
     Column("revision", Integer, nullable=False),
+    Column("timings", Text, nullable=False, server_default="{}"),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("finished_at", Moment),
     Index("ix_jobs_newest", "created_at", "id"),
+    Index("ix_jobs_finished", "finished_at", "id"),
     Index("ix_jobs_status", "status"),
     Index("ix_jobs_document", "document_id"),
 )

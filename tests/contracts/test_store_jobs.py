@@ -53,6 +53,45 @@ async def test_a_failed_job_says_why_and_can_be_retried(kit):
     assert (await kit.store.jobs.start(begun.job_id)).attempts == 2
 
 
+async def test_durations_are_kept_by_stage_until_a_retry(kit):
+    begun = await kit.begin()
+    jobs = kit.store.jobs
+    started = await jobs.start(begun.job_id)
+    assert started.timings_ms["queued"] >= 0
+    await jobs.took(begun.job_id, "parse", 12.34567)
+    await jobs.took(begun.job_id, "parse", 20.0)
+    seen = await jobs.took(begun.job_id, "chunk", 3.0)
+    assert seen.timings_ms == {"queued": started.timings_ms["queued"], "parse": 20.0, "chunk": 3.0}
+    failed = await jobs.fail(begun.job_id, "broken_file", "It is broken.")
+    assert (failed.timings_ms, failed.finished_at) == (seen.timings_ms, failed.updated_at)
+    assert (await jobs.took(begun.job_id, "embed", 1.0)).timings_ms == seen.timings_ms
+    retried = await jobs.retry(begun.job_id, kit.ada)
+    assert (dict(retried.timings_ms), retried.finished_at) == ({}, None)
+    await jobs.start(begun.job_id)
+    done = await jobs.succeed(begun.job_id, took=("sweep", 7.0))
+    assert done.timings_ms["sweep"] == 7.0
+
+
+async def test_jobs_that_ended_are_told_in_the_order_of_their_ends(kit):
+    before = (await kit.live("before")).job_id
+    since = (await kit.store.jobs.get(before)).finished_at
+    assert since is not None
+    second, first = await kit.begin("b"), await kit.begin("a")
+    await kit.store.jobs.request_cancel(first.job_id, kit.ada)
+    await kit.store.jobs.start(second.job_id)
+    await kit.store.jobs.fail(second.job_id, "broken_file", "It is broken.")
+    await kit.begin("waiting")
+    wanted = [before, first.job_id, second.job_id]
+    assert [job.id for job in await kit.store.jobs.finished_since(since)] == wanted
+    told, after = [], None
+    while found := await kit.store.jobs.finished_since(since, after=after, limit=1):
+        told += [job.id for job in found]
+        after = (found[-1].finished_at, found[-1].id)
+    assert told == wanted
+    later = (await kit.store.jobs.get(second.job_id)).finished_at
+    assert [job.id for job in await kit.store.jobs.finished_since(later)] == [second.job_id]
+
+
 async def test_a_queued_job_is_cancelled_at_once_and_a_running_one_is_asked(kit):
     queued, running = await kit.begin("a"), await kit.begin("b")
     assert (await kit.store.jobs.request_cancel(queued.job_id, kit.ada)).status == "cancelled"

@@ -166,7 +166,7 @@ async def test_stopping_while_it_opens(tmp_path: Any) -> None:
 
 
 async def test_the_figures(world: Any) -> None:
-    await world.handbook()
+    upload = await world.handbook()
     await world.upload("waiting.txt", b"waiting")
     await world.http.post("/v1/search", json={"query": "leave"})
     await world.http.post("/v1/answers", json={"question": "How much leave?"})
@@ -202,3 +202,21 @@ async def test_the_figures(world: Any) -> None:
     assert value(requests, method="any", route="unmatched", status="404") == 1
     assert value(requests, method="POST", route="/v1/documents", status="202") == 2
     assert "unknown-1" not in response.text
+    job = (await world.http.get(f"/v1/jobs/{upload['job_id']}")).json()
+    assert set(job["timings_ms"]) == {"queued"}
+    assert value("footnote_job_stage_duration_seconds_count", kind="ingest", stage="queued") == 1
+
+
+async def test_the_stages_of_jobs_are_told_once(world: Any) -> None:
+    upload = await world.upload()
+    await world.store.jobs.start(upload["job_id"])
+    await world.store.jobs.took(upload["job_id"], "parse", 1500.0)
+    name = 'footnote_job_stage_duration_seconds_{}{{kind="ingest",stage="{}"}} {}'
+    assert name.format("count", "parse", "1.0") not in (await world.http.get("/metrics")).text
+    await world.store.jobs.succeed(upload["job_id"], took=("sweep", 20.0))
+    assert (await world.http.get(f"/v1/jobs/{upload['job_id']}")).json()["timings_ms"]["parse"] == 1500.0
+    for _ in range(2):
+        told = (await world.http.get("/metrics")).text
+        for stage, seconds in (("parse", "1.5"), ("sweep", "0.02")):
+            assert name.format("count", stage, "1.0") in told
+            assert name.format("sum", stage, seconds) in told

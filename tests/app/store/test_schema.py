@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -68,3 +69,23 @@ async def test_a_database_that_is_up_to_date_is_opened_without_alembic(store, ur
     )
     done = subprocess.run([sys.executable, "-c", program, url], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+async def test_a_database_of_the_first_schema_keeps_what_is_in_it(url, tmp_path):
+    with create_engine(url).begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for number, status in enumerate(("queued", "running", "succeeded", "failed", "cancelled")):
+            connection.execute(
+                text(
+                    "INSERT INTO jobs (id, kind, status, stage, progress, attempts, detail, principal_id, revision,"
+                    " created_at, updated_at) VALUES (:id, 'ingest', :status, '', 0, 0, '', 'ana', 1, 1, :at)"
+                ),
+                {"id": f"job-{status}", "status": status, "at": 1_000_000 * number},
+            )
+    async with await Store.open(url) as opened:
+        found = [await opened.jobs.get(f"job-{status}") for status in ("queued", "succeeded", "cancelled")]
+    assert [job.finished_at and job.finished_at.second for job in found] == [None, 2, 4]
+    assert all(job.timings_ms == {} for job in found)
