@@ -11,6 +11,7 @@ from typing import Final
 from core.types import Block
 from ingestion.readers.base import Item, Meta, ReadContext
 from ingestion.readers.lines import read_lines
+from ingestion.readers.numbered import with_series
 from ingestion.readers.seam import parsing
 from ingestion.readers.words import join_wrapped, one_line, verbatim, visible, width
 
@@ -20,12 +21,17 @@ _MOST_CHARACTERS: Final = 1024 * 1024
 _WRAP: Final = 45
 """Lines shorter than this are lines of their own (an address, a verse), not a wrapped paragraph."""
 
+_MOST_LEAD: Final = 3
+"""Lines of a paragraph that may lead to a list in it."""
+
 _BULLET: Final = re.compile(r"\s*(?:[-*•‣◦▪·–+]|\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)])\s+\S")
 _RULE: Final = re.compile(r"\s*([-=_*~#+.])(?:\s*\1){2,}\s*")
 _UNDERLINE: Final = {"=": 1, "-": 2, "~": 3, "^": 3}
 _NUMBERED: Final = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+(?=[^\W\d_])(?P<words>.+)")
 _NAMED: Final = re.compile(
-    r"(?:chapter|part|section|article|appendix|annex)\s+(?:\d{1,3}|[ivxlc]{1,6}|[a-z])\b(?:[.:\s–—-].*)?", re.I
+    r"(?:(?:chapter|part|section|article|appendix|annex|version|release|kapitel|teil|abschnitt|artikel|anhang|anlage)"
+    r"\s+(?:\d{1,3}|[ivxlc]{1,6}|[a-z])|§\s*\d{1,3}[a-z]?)\b(?:[.:\s–—-].*)?",
+    re.I,
 )
 _FIELD: Final = re.compile(r"\s*[A-Z][\w-]*(?: \w+)?: \S")
 _COLUMNS: Final = re.compile(r"\S(?: {3,}|\t+ *)\S")
@@ -44,13 +50,13 @@ def read(path: Path, context: ReadContext) -> Iterator[Item]:
 
 def text_blocks(lines: Iterable[str]) -> Iterator[Block]:
     """The blocks of plain text, given line by line. Memory is bounded by the longest paragraph."""
-    waiting: list[str] | None = None
-    for paragraph in _paragraphs(lines):
+    waiting: tuple[list[str], bool | None] | None = None
+    for told in with_series(_paragraphs(lines)):
         if waiting is not None:
-            yield from _blocks(waiting, paragraph)
-        waiting = paragraph
+            yield from _blocks(*waiting, told[0])
+        waiting = told
     if waiting is not None:
-        yield from _blocks(waiting, [])
+        yield from _blocks(*waiting, [])
 
 
 def _paragraphs(lines: Iterable[str]) -> Iterator[list[str]]:
@@ -82,15 +88,22 @@ def _is_underline(title: str, line: str) -> bool:
     return long >= 3 and 0.6 * len(words) <= long <= 2 * len(words) + 4 and not _COLUMNS.search(words)
 
 
-def _blocks(lines: list[str], following: list[str]) -> Iterator[Block]:
-    if len(lines) == 2 and _is_underline(lines[0], lines[1]):
-        yield Block(kind="heading", text=one_line(lines[0]), level=_UNDERLINE[lines[1].strip()[0]])
-    elif len(lines) == 1 and (level := _heading_level(lines[0], following)):
+def _blocks(lines: list[str], heading: bool | None, following: list[str]) -> Iterator[Block]:
+    """A paragraph's blocks; `heading` is what its number among others tells of it."""
+    level = 0
+    if heading or (heading is None and len(lines) == 1):
+        level = 1 if heading else _heading_level(lines[0], following)
+    if level:
         yield Block(kind="heading", text=one_line(lines[0]), level=level)
+    elif len(lines) == 2 and _is_underline(lines[0], lines[1]):
+        yield Block(kind="heading", text=one_line(lines[0]), level=_UNDERLINE[lines[1].strip()[0]])
     elif _is_columns(lines):
         yield Block(kind="code", text=verbatim("\n".join(lines)))
-    elif _BULLET.match(lines[0]) or (len(lines) > 1 and lines[0].endswith(":") and _BULLET.match(lines[1])):
+    elif _BULLET.match(lines[0]):
         yield from _list(lines)
+    elif lead := _lead(lines):
+        yield Block(kind="paragraph", text=_rejoined(lines[:lead]))
+        yield from _list(lines[lead:])
     else:
         text = _rejoined(lines)
         if text.count("\n") and _is_indented(lines):
@@ -130,7 +143,7 @@ def _numbered_level(numbered: re.Match[str], before_text: bool) -> int:
 
 def _is_centred(line: str) -> bool:
     """Whether a short line stands in the middle of a page of 60 to 86 columns."""
-    indent, words = len(line) - len(line.lstrip()), line.strip()
+    indent, words = _indent(line), line.strip()
     return indent >= 10 and len(words) <= 56 and 30 <= indent + len(words) / 2 <= 43 and words[0].isupper()
 
 
@@ -141,13 +154,34 @@ def _is_columns(lines: list[str]) -> bool:
 
 def _is_indented(lines: list[str]) -> bool:
     """Whether some of the lines, though not the first alone, stand further in than others, as in a program."""
-    indents = [len(line) - len(line.lstrip()) for line in lines]
+    indents = [_indent(line) for line in lines]
     return max(indents) - min(indents) >= 2 and min(indents[1:]) < max(indents)
+
+
+def _lead(lines: list[str]) -> int:
+    """How many lines lead to a list that takes all the others, or 0: the list's items may go on in hanging lines."""
+    first = next((index for index, line in enumerate(lines) if _BULLET.match(line)), 0)
+    if not 1 <= first <= _MOST_LEAD:
+        return 0
+    if lines[first - 1].endswith(":"):
+        return first
+    outer = _indent(lines[first])
+    bullets = [line for line in lines[first:] if _BULLET.match(line)]
+    if not all(line in bullets or _indent(line) > outer for line in lines[first:]) or _indent(lines[0]) > outer:
+        return 0
+    counted = re.match(r"\s*\(?\d", lines[first])  # a wrapped line may well begin with "12. October"
+    if counted:
+        return first if len(bullets) > 1 and re.match(r"\s*\(?1[.)]", lines[first]) else 0
+    return first if len(bullets) > 1 or width(lines[first - 1]) < _WRAP else 0
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _list(lines: list[str]) -> Iterator[Block]:
     """One block an item; lines without a marker go on with the item above."""
-    outer = min(len(line) - len(line.lstrip()) for line in lines)
+    outer = min(map(_indent, lines))
     item: list[str] = []
     for line in lines:
         if _BULLET.match(line) and item:
@@ -161,7 +195,7 @@ def _item(lines: list[str], outer: int) -> Block:
     text = join_wrapped(lines)
     if not _BULLET.match(lines[0]):
         return Block(kind="paragraph", text=text)
-    indent = min((len(lines[0]) - len(lines[0].lstrip()) - outer) // 2 * 2, 8)
+    indent = min((_indent(lines[0]) - outer) // 2 * 2, 8)
     return Block(kind="list_item", text=" " * indent + text)
 
 

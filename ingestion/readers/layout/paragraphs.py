@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,9 +11,11 @@ from core.types import Block
 from ingestion.readers.layout import columns, tables
 from ingestion.readers.layout.pieces import Piece, union
 from ingestion.readers.layout.profile import Profile, Style, style_of
+from ingestion.readers.numbered import is_sentence
 
 _BULLET: Final = re.compile(r"^(?:[•●▪◦‣·■◆➢➤✓§\uf0a7\uf0b7\uf0d8\uf0fc]|[-–—*](?=\s))\s*")
 _NUMBERED: Final = re.compile(r"^(?:\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})\)|\d{1,2}\.(?!\d))\s+\S")
+_COUNTED: Final = re.compile(r"^\d{1,2}[.)]\s+")
 _SECTION: Final = re.compile(
     r"^(?:part|item|note|chapter|section|article|appendix|annex|exhibit)\s+(?:\d+[a-z]?|[ivxlc]+)\b[^a-z]", re.I
 )
@@ -41,25 +43,64 @@ class Line:
     italic: bool
 
 
+@dataclass(slots=True)
+class Group:
+    """Lines that make one paragraph, heading or item of a list, and their text."""
+
+    lines: list[Line]
+    text: str
+
+
+@dataclass(slots=True)
+class Stretch:
+    """A stretch of text and the table after it, if there is one: `rows[zone.first:zone.last]`."""
+
+    groups: list[Group]
+    rows: Sequence[tables.Row]
+    zone: tables.Zone
+
+
 def blocks_of(pieces: Sequence[Piece], page: int, profile: Profile) -> Iterator[Block]:
     """A page's blocks in reading order."""
-    for region in columns.regions(pieces):
-        for rows, zone, (left, right) in _parts(region):
-            yield from _text(rows[: zone.first], page, profile, left, right)
-            if zone.columns:
-                yield tables.table_block(rows, zone, page)
+    stretches = _stretches(pieces, profile)
+    found = _heading_groups(stretches, profile)
+    for stretch in stretches:
+        for group in stretch.groups:
+            yield from _block(group, page, profile, heading=id(group) in found)
+        if stretch.zone.columns:
+            yield tables.table_block(stretch.rows, stretch.zone, page)
 
 
 def headings(pieces: Sequence[Piece], profile: Profile) -> list[tuple[Style, str]]:
     """The styles and texts of a page's headings."""
-    found: list[tuple[Style, str]] = []
+    stretches = _stretches(pieces, profile)
+    found = _heading_groups(stretches, profile)
+    groups = (group for stretch in stretches for group in stretch.groups)
+    return [(_style(group.text, group.lines), group.text) for group in groups if id(group) in found]
+
+
+def _stretches(pieces: Sequence[Piece], profile: Profile) -> list[Stretch]:
+    found: list[Stretch] = []
     for region in columns.regions(pieces):
-        for rows, zone, (left, right) in _parts(region):
-            for group in _groups([_line(row) for row in rows[: zone.first]], left, right):
-                text = join_lines([line.text for line in group], profile.words)
-                if _is_heading(text, group, profile):
-                    found.append((_style(text, group), text))
+        for rows, zone, margins in _parts(region):
+            groups = _groups(map(_line, rows[: zone.first]), *margins)
+            found.append(Stretch([Group(lines, _join(lines, profile)) for lines in groups], rows, zone))
     return found
+
+
+def _join(lines: Sequence[Line], profile: Profile) -> str:
+    return join_lines([line.text for line in lines], profile.words)
+
+
+def _heading_groups(stretches: Sequence[Stretch], profile: Profile) -> set[int]:
+    """The identities of the groups that are headings. Numbered ones are so together, or none: "3. Budget was approved."
+    set in bold is an item of the minutes unless most of its neighbours are titles."""
+    found = [
+        group for stretch in stretches for group in stretch.groups if _is_heading(group.text, group.lines, profile)
+    ]
+    numbered = [group for group in found if _COUNTED.match(group.text)]
+    items = sum(is_sentence(_COUNTED.sub("", group.text)) for group in numbered) * 2 >= len(numbered)
+    return {id(group) for group in found} - ({id(group) for group in numbered} if items else set())
 
 
 def _parts(region: Sequence[Piece]) -> Iterator[tuple[list[tables.Row], tables.Zone, tuple[float, float]]]:
@@ -111,20 +152,19 @@ def _is_ideographic(character: str) -> bool:
     return "\u3040" <= character <= "\u30ff" or "\u3400" <= character <= "\u9fff" or "\u3001" <= character <= "\u3002"
 
 
-def _text(rows: Sequence[list[Piece]], page: int, profile: Profile, left: float, right: float) -> Iterator[Block]:
-    for group in _groups([_line(row) for row in rows], left, right):
-        text = join_lines([line.text for line in group], profile.words)
-        box = union([piece for line in group for piece in line.pieces], page)
-        if _is_heading(text, group, profile) or (len(group) <= 2 and profile.outlined(page, text)):
-            level = profile.level(page, text, _style(text, group))
-            yield Block(kind="heading", text=text, page=page, boxes=(box,), level=level)
-        elif bullet := _BULLET.match(text):
-            if text[bullet.end() :]:
-                yield Block(kind="list_item", text=text[bullet.end() :], page=page, boxes=(box,))
-        elif _NUMBERED.match(text):
-            yield Block(kind="list_item", text=text, page=page, boxes=(box,))
-        elif text.strip("_-–—=. "):
-            yield Block(kind="paragraph", text=text, page=page, boxes=(box,))
+def _block(group: Group, page: int, profile: Profile, *, heading: bool) -> Iterator[Block]:
+    lines, text = group.lines, group.text
+    boxes = (union([piece for line in lines for piece in line.pieces], page),)
+    if heading or (len(lines) <= 2 and profile.outlined(page, text)):
+        level = profile.level(page, text, _style(text, lines))
+        yield Block(kind="heading", text=text, page=page, boxes=boxes, level=level)
+    elif bullet := _BULLET.match(text):
+        if text[bullet.end() :]:
+            yield Block(kind="list_item", text=text[bullet.end() :], page=page, boxes=boxes)
+    elif _NUMBERED.match(text):
+        yield Block(kind="list_item", text=text, page=page, boxes=boxes)
+    elif text.strip("_-–—=. "):
+        yield Block(kind="paragraph", text=text, page=page, boxes=boxes)
 
 
 def _line(row: list[Piece]) -> Line:
@@ -145,7 +185,7 @@ def _line(row: list[Piece]) -> Line:
     )
 
 
-def _groups(lines: Sequence[Line], left: float, right: float) -> Iterator[list[Line]]:
+def _groups(lines: Iterable[Line], left: float, right: float) -> Iterator[list[Line]]:
     """Lines in paragraphs."""
     group: list[Line] = []
     for line in lines:
@@ -195,7 +235,7 @@ def _is_heading(text: str, group: Sequence[Line], profile: Profile) -> bool:
     if first.size < 0.8 * profile.body_size:
         return False
     words = text.split()
-    ended = text.endswith((".", "。")) and len(words) > 4
+    ended = text.endswith((".", "。")) and len(words) > 4 and not _COUNTED.match(text)
     if first.size > 1.12 * profile.body_size:
         return not ended or len(words) <= 12
     if ended or text[:1].islower() or text.startswith("("):

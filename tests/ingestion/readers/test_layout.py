@@ -221,6 +221,25 @@ def test_list_items_lose_their_bullet_and_keep_their_number() -> None:
     assert found == [("list_item", "First thing to do"), ("list_item", "Second thing"), ("list_item", "2. Third")]
 
 
+def minutes(*items: str) -> list[tuple[str, str]]:
+    pieces = []
+    for number, item in enumerate(items):
+        y = 100 + 60 * number
+        pieces += [piece(f"{number + 1}. {item}", 50, y, bold=True), piece(PROSE + ".", 50, y + 20, width=450)]
+    return [(block.kind, block.text) for block in laid_out(pieces) if block.kind != "paragraph"]
+
+
+def test_bold_minutes_are_headings_where_most_are_titles_and_items_where_most_are_sentences() -> None:
+    titles = minutes("Welcome", "Figures of the year", "Budget was approved.")
+    assert titles == [
+        ("heading", "1. Welcome"),
+        ("heading", "2. Figures of the year"),
+        ("heading", "3. Budget was approved."),
+    ]
+    said = minutes("Welcome", "Budget was approved.", "The canteen keeps its prices for another year.")
+    assert [kind for kind, _ in said] == ["list_item"] * 3
+
+
 def mupdf(
     text: str, box: tuple[float, float, float, float], direction: tuple[float, float] = (1.0, 0.0)
 ) -> dict[str, object]:

@@ -152,3 +152,62 @@ def test_nothing_to_read_yields_no_block(read, data):
 
 def test_line_ends_of_every_system(read):
     assert read("text", b"one\r\n\r\ntwo\r\rthree\n\nfour").texts == ["one", "two", "three", "four"]
+
+
+NEWS = """Version 5.2.0 (14 October 2026)
+
+Changed
+- Connections use TLS 1.3. The older one can still be chosen until the second
+  quarter of 2027.
+- The PIN must be changed at first use.
+
+Known problems of this version, which the next one
+will no longer have
+  - Maps are not drawn at night, when the server that
+    draws them is switched off.
+  - Names are cut.
+"""
+
+
+def test_lists_with_hanging_lines_under_a_line_that_leads_to_them(read):
+    assert read("text", NEWS).shape == [
+        ("h1", "Version 5.2.0 (14 October 2026)"),
+        ("paragraph", "Changed"),
+        (
+            "list_item",
+            "- Connections use TLS 1.3. The older one can still be chosen until the second quarter of 2027.",
+        ),
+        ("list_item", "- The PIN must be changed at first use."),
+        ("paragraph", "Known problems of this version, which the next one will no longer have"),
+        ("list_item", "- Maps are not drawn at night, when the server that draws them is switched off."),
+        ("list_item", "- Names are cut."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The meeting of the committee that had been planned for the\n12. October is put off until spring.",
+        "Das Treffen des Ausschusses war ursprünglich vorgesehen für den\n1. Dezember in Bergen, findet nun aber",
+        "He had one wish, which was the same that everybody had there\n- to go home before the winter came.",
+    ],
+)
+def test_a_wrapped_line_that_looks_like_an_item_begins_no_list(read, text):
+    assert read("text", text).shape == [("paragraph", text.replace("\n", " "))]
+
+
+def test_sums_over_several_lines_are_no_list(read):
+    program = "total = (\n    income\n    - rent\n    - food\n)"
+    assert read("text", program).shape == [("code", program)]
+
+
+def test_the_titles_of_minutes_are_headings_and_their_decisions_are_not(read):
+    minutes = (
+        "1. Minutes of 20 August\n\nApproved without changes.\n\n"
+        "2. Figures\n\nRevenue is 6.8 percent above the previous year. The forecast is 65 million euros, after 61.\n\n"
+        "3. Laboratory in Porto\n\nFarid presents the plan. The laboratory in Kiel is booked for seven weeks.\n"
+    )
+    said = "1. Welcome\n\n2. Budget was approved.\n\n3. The canteen keeps its prices.\n\n4. Next meeting in May.\n"
+
+    assert [kind for kind, _ in read("text", minutes).shape] == ["h1", "paragraph"] * 3
+    assert [kind for kind, _ in read("text", said).shape] == ["list_item"] * 4
