@@ -3,7 +3,7 @@
 # apt), otherwise names it and fails.
 set -euo pipefail
 
-packages=(tesseract-ocr)
+packages=(tesseract-ocr chromium)
 
 missing=()
 for package in "${packages[@]}"; do
