@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -28,7 +29,7 @@ from sqlalchemy import (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision of the newest migration; a test holds it equal to Alembic's head. `Store.open` compares with it."""
 
 
@@ -209,6 +210,16 @@ answers = Table(
     Index("ix_answers_status", "status"),
 )
 
+answer_traces = Table(
+    "answer_traces",
+    metadata,
+    Column("answer_id", _ID, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("ix_answer_traces_created", "created_at"),
+)
+"""How answers came about: compressed JSON, read for one answer at a time and forgotten after some time."""
+
 feedback = Table(
     "feedback",
     metadata,
@@ -224,6 +235,7 @@ feedback = Table(
     Column("updated_at", Moment, nullable=False),
     Index("uq_feedback_word", "answer_id", "principal_id", unique=True),
     Index("ix_feedback_newest", "created_at", "id"),
+    Index("ix_feedback_updated", "updated_at"),
 )
 
 generations = Table(
@@ -261,3 +273,12 @@ idempotency = Table(
     Column("created_at", Moment, nullable=False),
     Index("ix_idempotency_created", "created_at"),
 )
+
+figures = Table(
+    "figures",
+    metadata,
+    Column("resolution", Integer, primary_key=True, autoincrement=False),
+    Column("start", Moment, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+"""What the server counted in the `resolution` seconds from `start` on; coarser ones are kept for longer."""
