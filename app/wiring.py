@@ -108,9 +108,11 @@ def searcher(settings: Settings, embed: Embedder, index: VectorIndex, store: Sto
 
 
 def generator(settings: Settings, embed: Embedder) -> Generator:
-    """The configured generator."""
+    """The configured generator. It reads no more of a question than searching does, which says so."""
+    from retrieval.questions import ShortQuestions
     from serving.extractive import ExtractiveGenerator
 
+    embed = ShortQuestions(embed, settings.retrieval.search.max_query_tokens)
     return ExtractiveGenerator(embed, settings.serving.extractive)
 
 

@@ -14,6 +14,7 @@ from core.ports import Embedder
 from core.types import Hit, SearchMode, SearchRequest, SearchResult, SparseVector, StoredChunk, Vectors
 from retrieval.duplicates import distinct
 from retrieval.ports import ChunkStore, Fusion, IndexHit, IndexQuery, LexicalEncoder, Reranker, Scope, VectorIndex
+from retrieval.questions import shortened
 from retrieval.rerank import rerank
 from retrieval.scripts import Reads, reader_of
 from retrieval.settings import SearchSettings
@@ -58,7 +59,8 @@ class HybridSearcher:
     """The `Searcher` port over an index and the store.
 
     The index proposes, the store decides: only chunks it confirms are shown. A question whose vector cannot be had is
-    searched by its words alone, and a late or failing reranker leaves the fused order; both are said in `degraded`.
+    searched by its words alone, models read a very long one in part, and a late or failing reranker leaves the fused
+    order; all this is said in `degraded`.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class HybridSearcher:
         hits = await self._candidates(question, request, wanted, course)
         if reranked and self._reranker is not None:
             since = perf_counter()
-            outcome = await rerank(self._reranker, text, hits, self._settings)
+            outcome = await rerank(self._reranker, self._brief(text, course), hits, self._settings)
             hits = list(outcome.hits)
             course.degraded.extend(outcome.degraded)
             course.took("rerank", since)
@@ -123,7 +125,15 @@ class HybridSearcher:
             return _Question(mode="dense", dense=dense, lexical=None)
         return _Question(mode=mode, dense=dense, lexical=lexical)
 
+    def _brief(self, text: str, course: _Course) -> str:
+        """What models read of the question."""
+        brief = shortened(text, self._embedder, self._settings.max_query_tokens)
+        if brief != text and "question_shortened" not in course.degraded:
+            course.degraded.append("question_shortened")
+        return brief
+
     async def _vector(self, text: str, mode: SearchMode, course: _Course) -> Vectors | None:
+        text = self._brief(text, course)
         if text in self._recent:
             self._recent.move_to_end(text)
             return self._recent[text]

@@ -160,6 +160,12 @@ class SearchSettings(Room):
     prefetch: int = Field(default=100, ge=50, le=5000, description="Candidates that each leg brings into fusion.")
     max_limit: int = Field(default=500, ge=1, le=5000, description="The most hits one search may ask for.")
     max_query_chars: int = Field(default=4000, ge=1, description="The longest question accepted, in characters.")
+    max_query_tokens: int = Field(
+        default=1000,
+        ge=64,
+        description="Tokens that a model reads of a question; a longer one is read at its beginning and its end, and "
+        "said to be degraded.",
+    )
     embed_deadline: float = Field(
         default=5.0, gt=0, description="Seconds after which a hybrid search goes on without the question's vector."
     )

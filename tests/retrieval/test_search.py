@@ -41,6 +41,15 @@ def stored(number: int, text: str | None = None, **more: object) -> StoredChunk:
     return StoredChunk(id=f"c{number}", chunk=chunk, **{**known, **more})  # type: ignore[arg-type]
 
 
+class Tokens:
+    """A token a word, between two special ones."""
+
+    max_tokens = 256
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) + 2 for text in texts]
+
+
 @dataclass
 class Embedder:
     """Answers with one vector; fails or dawdles as told."""
@@ -48,6 +57,7 @@ class Embedder:
     error: Exception | None = None
     delay: float = 0
     asked: list[str] = field(default_factory=list)
+    tokens: Tokens = field(default_factory=lambda: Tokens())
 
     async def query(self, text: str) -> Vectors:
         self.asked.append(text)
@@ -105,9 +115,11 @@ class Reranker:
     delay: float = 0
     error: Exception | None = None
     asked: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
     fingerprint: str = "scripted"
 
     async def scores(self, query: str, passages: Sequence[str]) -> list[float]:
+        self.questions.append(query)
         self.asked.extend(passages)
         await asyncio.sleep(self.delay)
         if self.error:
@@ -324,6 +336,26 @@ async def test_recent_questions_are_embedded_once() -> None:
     for query in ("a", "a", "b", "a"):
         await house.ask(query)
     assert house.embedder.asked == ["a", "b", "a"]
+
+
+async def test_models_read_a_part_of_a_very_long_question_and_that_is_said() -> None:
+    long = " ".join(f"word{n}" for n in range(500))
+    house = House(reranker=Reranker(), settings=SearchSettings(max_query_tokens=64))
+    result = await house.ask(long)
+    assert result.degraded == ("question_shortened",)
+    assert house.reranker is not None
+    (read,) = house.embedder.asked
+    assert house.reranker.questions == [read]
+    assert read.startswith("word0 word1 ")
+    assert read.endswith(" word498 word499")
+    assert 40 <= len(read.split()) <= 64
+    lexical = house.index.asked[0].lexical
+    assert lexical is not None
+    assert len(lexical.indices) == 500  # its words are looked up all the same
+    assert (await house.ask(long)).degraded == ("question_shortened",)
+    assert len(house.embedder.asked) == 1  # the vector was kept, and what was done is said again
+    assert (await house.ask(long, mode="lexical", rerank=False)).degraded == ()
+    assert (await house.ask("word1 " * 60)).degraded == ()
 
 
 async def test_the_reranker_orders_its_candidates_and_the_rest_follows() -> None:

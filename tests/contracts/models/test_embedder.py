@@ -15,6 +15,7 @@ from core.errors import ConfigurationError
 from core.types import Vectors
 from retrieval.embed_openvino import OpenVinoEmbedder
 from retrieval.embed_transformers import TransformersEmbedder
+from retrieval.questions import ShortQuestions, shortened
 from retrieval.settings import EmbedderSettings
 
 AnyEmbedder = OpenVinoEmbedder | TransformersEmbedder
@@ -94,6 +95,14 @@ async def test_long_text_is_never_cut(embedder: AnyEmbedder) -> None:
     other = matrix(await embedder.passages([filler + "Bananas, mangoes and apples are fruit. " * 60]))[0]
     assert embedder.tokens.count([filler])[0] > embedder.tokens.max_tokens
     assert one @ other < 0.999
+
+
+@pytest.mark.parametrize("text", ["." * 4000, "a " * 2000, "字" * 4000, "Nothing of this is a question. " * 125])
+async def test_a_question_can_be_shortened(embedder: AnyEmbedder, text: str) -> None:
+    brief = shortened(text, embedder, 200)
+    assert 120 < embedder.tokens.count([brief])[0] <= 210
+    row = matrix(await ShortQuestions(embedder, 200).query(text))[0]
+    assert row.tobytes() == matrix(await embedder.query(brief))[0].tobytes()
 
 
 async def test_counting_agrees_with_the_model_and_is_not_cut(embedder: AnyEmbedder) -> None:
