@@ -37,6 +37,14 @@ FLAGS = [
 ]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--site-data",
+        type=Path,
+        help="Keep the filled server's data in this folder, for quick runs of tests/browser again and again.",
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
@@ -132,11 +140,16 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Site]:
     """One server with the handbook for all tests; who changes its documents takes `fresh_site`."""
-    made = Site(data=tmp_path_factory.mktemp("site") / "data")
+    kept: Path | None = pytestconfig.getoption("site_data", None)
+    made = Site(data=kept or tmp_path_factory.mktemp("site") / "data")
+    made.data.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield made.start().fill()
+        made.start()
+        if not kept or len(made.call("GET", "/v1/documents")["items"]) < len(list(HANDBOOK.iterdir())):
+            made.fill()
+        yield made
     finally:
         made.kill()
 
