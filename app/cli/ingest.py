@@ -14,6 +14,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.cli.client import Api, connect, problem
+from app.cli.collections import ensure
 from app.cli.output import Exit, err, fail, out, plain, put_json
 from app.settings import load_settings
 
@@ -43,6 +44,9 @@ class Pending:
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are walked.", show_default=False)],
     collection: Annotated[str, typer.Option(help="The collection they go into.")] = "default",
+    create_collection: Annotated[
+        bool, typer.Option("--create-collection", help="Create the collection where there is none of this name.")
+    ] = False,
     group: Annotated[list[str] | None, typer.Option(help="A group that may read them; repeat for several.")] = None,
     metadata: Annotated[list[str] | None, typer.Option(help="key=value; repeat for several.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
@@ -51,10 +55,14 @@ def ingest(
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         fail(f"No such file or folder: {', '.join(missing)}", Exit.NOT_FOUND)
+    pairs = _pairs(metadata or [])
     with connect(load_settings()) as api:
-        tally = ingest_paths(api, paths, collection, group, _pairs(metadata or []), quiet=as_json)
+        created = ensure(api, collection, create=create_collection)
+        if created and not as_json:
+            out.print(f"collection {plain(collection)} created")
+        tally = ingest_paths(api, paths, collection, group, pairs, quiet=as_json)
     if as_json:
-        put_json(tally.__dict__)
+        put_json({**tally.__dict__, "collection": collection, "collection_created": created})
     if tally.failed:
         raise typer.Exit(Exit.FAILED)
 

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from app.cli import admin, configuration, doctor, evaluate, ingest, library, questions, serve
+from app.cli import admin, collections, configuration, doctor, evaluate, ingest, library, questions, serve
 from app.cli.output import Exit, fail
 from core.errors import ConfigurationError, FootnoteError, NotFound, Unavailable
 
@@ -27,6 +27,7 @@ cli.command("search")(questions.search)
 cli.command("ask")(questions.ask)
 cli.add_typer(library.documents, name="documents")
 cli.add_typer(library.jobs, name="jobs")
+cli.add_typer(collections.collections, name="collections")
 cli.command("reindex")(admin.reindex)
 cli.command("backup")(admin.backup)
 cli.command("restore")(admin.restore)
