@@ -20,7 +20,7 @@ from app.api.documents import DocumentId
 from app.api.shapes import Box, Cursor, Limit, Listing, Response, problems, shown
 from app.auth import Caller
 from core import types
-from core.errors import NotFound
+from core.errors import InvalidInput, NotFound
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -128,9 +128,20 @@ async def download_document(id: DocumentId, services: Wired, caller: Caller) -> 
     responses={**shown({"items": [_CHUNK], "next_cursor": None}), **problems(404)},
 )
 async def list_chunks(
-    id: DocumentId, services: Wired, caller: Caller, limit: Limit = 20, cursor: Cursor = None
+    id: DocumentId,
+    services: Wired,
+    caller: Caller,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    around: Annotated[
+        str | None, Query(max_length=64, description="A passage's id: begin so that it stands in the middle.")
+    ] = None,
 ) -> Listing[Chunk]:
     """The passages of the live version; none before there is one."""
+    if around is not None:
+        if cursor is not None:
+            raise InvalidInput("Send either `cursor` or `around`: both say where to begin.")
+        cursor = await services.store.chunks.cursor_around(around, id, caller, limit=limit)
     page = await services.store.chunks.page(id, caller, cursor=cursor, limit=limit)
     return Listing(items=[_chunk(item) for item in page.items], next_cursor=page.next_cursor)
 

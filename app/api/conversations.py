@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
+from fastapi import Response as HttpResponse
 from pydantic import Field
 
 from app.api.answers_shapes import ANSWER, Answer, shown_answer
+from app.api.conversation_markdown import written
 from app.api.deps import Wired
+from app.api.feedback import FEEDBACK, Feedback
 from app.api.shapes import Cursor, Limit, Listing, Request, Response, problems, shown
 from app.auth import Caller
 
@@ -27,10 +31,16 @@ class Conversation(Response):
     updated_at: datetime
 
 
+class ConversationAnswer(Answer):
+    """An answer and what the caller said of it."""
+
+    feedback: Feedback | None = Field(default=None, description="The caller's own word on it, if there is one.")
+
+
 class ConversationDetail(Conversation):
     """A thread with its answers, oldest first."""
 
-    answers: list[Answer]
+    answers: list[ConversationAnswer]
 
 
 class Rename(Request):
@@ -46,6 +56,11 @@ _CONVERSATION: dict[str, Any] = {
     "updated_at": "2026-11-20T09:32:10Z",
 }
 
+_EXPORT = (
+    "# How many days of leave do I have?\n\n## How many days of leave do I have?\n\n"
+    "Every employee has 28 days of paid leave a year.[^1]\n\n[^1]: Leave policy, page 2, Leave › Annual leave\n"
+)
+
 
 @router.get(
     "",
@@ -54,10 +69,16 @@ _CONVERSATION: dict[str, Any] = {
     responses={**shown({"items": [_CONVERSATION], "next_cursor": None}), **problems()},
 )
 async def list_conversations(
-    services: Wired, caller: Caller, limit: Limit = 20, cursor: Cursor = None
+    services: Wired,
+    caller: Caller,
+    q: Annotated[str | None, Query(max_length=200, description="Words in the title or in a question.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> Listing[Conversation]:
     """Nobody sees another's conversations, administrators included."""
-    page = await services.store.conversations.list(caller, cursor=cursor, limit=limit)
+    page = await services.store.conversations.list(
+        caller, query=" ".join((q or "").split()) or None, cursor=cursor, limit=limit
+    )
     return Listing(items=[Conversation.model_validate(item) for item in page.items], next_cursor=page.next_cursor)
 
 
@@ -65,13 +86,52 @@ async def list_conversations(
     "/{id}",
     summary="A conversation with its answers",
     operation_id="get_conversation",
-    responses={**shown({**_CONVERSATION, "answers": [ANSWER]}), **problems(404)},
+    responses={**shown({**_CONVERSATION, "answers": [{**ANSWER, "feedback": FEEDBACK}]}), **problems(404)},
 )
 async def get_conversation(id: Id, services: Wired, caller: Caller) -> ConversationDetail:
     """Passages of documents that were deleted or are no longer the caller's to read are withheld."""
     detail = await services.store.conversations.get(id, caller)
-    head = Conversation.model_validate(detail.conversation)
-    return ConversationDetail(**head.model_dump(), answers=[shown_answer(record) for record in detail.answers])
+    said = await services.store.feedback.own(caller, [record.id for record in detail.answers])
+    answers = [
+        ConversationAnswer(
+            **dict(shown_answer(record)),
+            feedback=Feedback.model_validate(said[record.id]) if record.id in said else None,
+        )
+        for record in detail.answers
+    ]
+    return ConversationDetail(**Conversation.model_validate(detail.conversation).model_dump(), answers=answers)
+
+
+@router.get(
+    "/{id}/export.md",
+    summary="A conversation as Markdown",
+    operation_id="export_conversation",
+    response_class=HttpResponse,
+    responses={
+        200: {
+            "description": "The questions and answers with their footnotes; as an attachment.",
+            "content": {"text/markdown": {"schema": {"type": "string"}, "example": _EXPORT}},
+        },
+        **problems(404),
+    },
+)
+async def export_conversation(id: Id, services: Wired, caller: Caller) -> HttpResponse:
+    """Passages of documents that were deleted or are no longer the caller's to read are withheld."""
+    detail = await services.store.conversations.get(id, caller)
+    title = detail.conversation.title
+    text = written(title, detail.conversation.created_at, [shown_answer(record) for record in detail.answers])
+    name = quote(f"{_file_name(title)}.md", safe="")
+    headers = {
+        "Content-Disposition": f"attachment; filename=\"conversation.md\"; filename*=UTF-8''{name}",
+        "Cache-Control": "private, no-cache",
+    }
+    return HttpResponse(text, media_type="text/markdown; charset=utf-8", headers=headers)
+
+
+def _file_name(title: str) -> str:
+    """A title without what file systems refuse."""
+    kept = "".join(" " if sign in '/\\:*?"<>|' or not sign.isprintable() else sign for sign in title)
+    return " ".join(kept.split())[:80].strip(" .") or "conversation"
 
 
 @router.patch(

@@ -57,7 +57,7 @@ class Feedback(Response):
     created_at: datetime
 
 
-_FEEDBACK: dict[str, Any] = {
+FEEDBACK: dict[str, Any] = {
     "id": "e5c2c3f2-54b1-4d6b-a0a3-4a1d9d0c7b55",
     "answer_id": "3c1f9e57-5b6e-4b0c-8a58-0d6c8a9b1c22",
     "principal_id": "local",
@@ -76,7 +76,7 @@ _FEEDBACK: dict[str, Any] = {
     summary="Say what you think of an answer",
     operation_id="give_feedback",
     response_model=Feedback,
-    responses={**shown(_FEEDBACK, 201), **problems(404, 409)},
+    responses={**shown(FEEDBACK, 201), **problems(404, 409)},
 )
 async def give_feedback(
     body: NewFeedback, services: Wired, measured: Measured, caller: Caller, key: Key = None
@@ -103,7 +103,7 @@ async def give_feedback(
     "",
     summary="List feedback, newest first",
     operation_id="list_feedback",
-    responses={**shown({"items": [_FEEDBACK], "next_cursor": None}), **problems()},
+    responses={**shown({"items": [FEEDBACK], "next_cursor": None}), **problems()},
 )
 async def list_feedback(
     services: Wired,

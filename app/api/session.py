@@ -60,11 +60,12 @@ async def get_session(request: HttpRequest, caller: Caller) -> Session:
     """By key or by cookie."""
     settings: Settings = request.app.state.settings
     keys: Keys = request.app.state.keys
+    most = min(MAX_QUESTION, settings.agents.max_question_chars)
     return Session(
         principal=Who(id=caller.id, admin=caller.admin, groups=sorted(caller.groups)),
         keys_required=keys.required,
         version=metadata.version("footnote"),
-        limits=Limits(question_chars=MAX_QUESTION, upload_bytes=settings.http.max_upload_bytes),
+        limits=Limits(question_chars=most, upload_bytes=settings.http.max_upload_bytes),
     )
 
 
@@ -95,7 +96,7 @@ async def sign_in(body: SignIn, request: HttpRequest) -> HttpResponse:
     status_code=204,
     summary="Sign out",
     operation_id="sign_out",
-    responses={204: {"description": "The cookie is gone."}},
+    responses={204: {"description": "The cookie is gone."}, **problems()},
 )
 async def sign_out() -> HttpResponse:
     """Takes the cookie from this browser."""

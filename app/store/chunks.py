@@ -143,6 +143,17 @@ class Chunks:
             found = [_stored(row) for row in (await connection.execute(statement)).all()]
         return cursors.page(found, limit, lambda c: cursors.encode(_LISTING, c.chunk.ordinal))
 
+    async def cursor_around(self, chunk_id: str, document_id: str, principal: Principal, *, limit: int) -> str | None:
+        """The cursor of the page of `limit` that has a chunk in its middle, None for the first.
+
+        Raises `NotFound` where the document's live version has no such chunk.
+        """
+        found = await self.get(chunk_id, principal)
+        if found.document_id != document_id:
+            raise NotFound("There is no such passage, or its document has changed since.")
+        last_left_out = found.chunk.ordinal - limit // 2 - 1
+        return None if last_left_out < 0 else cursors.encode(_LISTING, last_left_out)
+
     async def count(self, generation: int) -> int:
         """How many chunks of live versions a generation holds."""
         statement = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec, cursors, rows
@@ -28,14 +28,25 @@ class Conversations:
         async with self._database.write() as connection:
             return await insert_conversation(connection, principal.id, title)
 
-    async def list(self, principal: Principal, *, cursor: str | None = None, limit: int = 50) -> Page[Conversation]:
-        """The principal's conversations, those last used first. Raises `InvalidCursor`."""
+    async def list(
+        self, principal: Principal, *, query: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> Page[Conversation]:
+        """The principal's conversations, those last used first; `query` is looked for in their titles and questions.
+
+        Raises `InvalidCursor`.
+        """
+        where = [
+            *_owned(principal),
+            *cursors.before(_LISTING, cursor, conversations.c.updated_at, conversations.c.id),
+        ]
+        if query:
+            asked = exists().where(
+                answers.c.conversation_id == conversations.c.id, self._database.contains(answers.c.question, query)
+            )
+            where.append(or_(self._database.contains(conversations.c.title, query), asked))
         statement = (
             select(conversations)
-            .where(
-                *_owned(principal),
-                *cursors.before(_LISTING, cursor, conversations.c.updated_at, conversations.c.id),
-            )
+            .where(*where)
             .order_by(conversations.c.updated_at.desc(), conversations.c.id.desc())
             .limit(cursors.checked_limit(limit) + 1)
         )

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, ColumnElement, Connection, Text, event, func, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _BEGIN = "footnote_begin"
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _ERRORS = (SQLAlchemyError, sqlite3.Error)
+
+_FOLD = "footnote_fold"
 
 
 class Database:
@@ -109,9 +111,18 @@ class Database:
         except _ERRORS as error:
             raise translated(error) from error
 
+    def contains(self, column: ColumnElement[str], words: str) -> ColumnElement[bool]:
+        """Whether a column holds `words`, upper and lower case alike in any script."""
+        fold, sought = (func.lower, words.lower()) if self.dialect != "sqlite" else (_folded, words.casefold())
+        return fold(column).contains(sought, autoescape=True)
+
     async def close(self) -> None:
         await self._engine.dispose()
         await self._single.dispose()
+
+
+def _folded(column: ColumnElement[str]) -> ColumnElement[str]:
+    return getattr(func, _FOLD)(column, type_=Text)  # type: ignore[no-any-return]
 
 
 def _snapshot_options(dialect: str) -> dict[str, Any]:
@@ -143,6 +154,8 @@ def _sqlite(url: URL, busy_seconds: float, **options: Any) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
+        # SQLite's own lower() knows the letters of ASCII only.
+        connection.create_function(_FOLD, 1, lambda text: None if text is None else text.casefold(), deterministic=True)
         cursor = connection.cursor()
         for pragma in (
             "foreign_keys=ON",

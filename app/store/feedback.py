@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
@@ -16,6 +17,7 @@ from core.errors import Conflict, InvalidInput
 from core.types import Answer, CitationMark, Feedback, Principal
 
 _LISTING = "feedback"
+_BATCH = 500
 
 
 class Feedbacks:
@@ -77,6 +79,18 @@ class Feedbacks:
         async with self._database.read() as connection:
             found = [rows.feedback(row) for row in (await connection.execute(statement)).all()]
         return cursors.page(found, limit, lambda f: cursors.encode(_LISTING, cursors.micros(f.created_at), f.id))
+
+    async def own(self, principal: Principal, answer_ids: Sequence[str]) -> dict[str, Feedback]:
+        """The principal's own words on these answers, by answer."""
+        found: dict[str, Feedback] = {}
+        for start in range(0, len(answer_ids), _BATCH):
+            statement = select(feedback).where(
+                feedback.c.principal_id == principal.id,
+                feedback.c.answer_id.in_(answer_ids[start : start + _BATCH]),
+            )
+            async with self._database.read() as connection:
+                found |= {row.answer_id: rows.feedback(row) for row in (await connection.execute(statement)).all()}
+        return found
 
 
 async def _upsert(

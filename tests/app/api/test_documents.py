@@ -208,3 +208,17 @@ async def test_a_listing_of_an_unknown_collection_is_refused(world: Any) -> None
     response = await world.http.get("/v1/documents", params={"collection": "nope"})
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
     assert (await world.http.get("/v1/documents", params={"collection": "default"})).json()["items"] == []
+
+
+async def test_a_passage_is_shown_among_its_neighbours(world: Any, subtests: pytest.Subtests) -> None:
+    made = await world.handbook(*(f"Leave {number}." for number in range(6)))
+    other = await world.handbook("Leave elsewhere.", name="other.txt")
+    path = f"/v1/documents/{made['document_id']}/chunks"
+    for number, expected in ((0, [0, 1, 2]), (1, [0, 1, 2]), (3, [2, 3, 4]), (5, [4, 5])):
+        with subtests.test(number):
+            response = await world.http.get(path, params={"around": made["chunks"][number], "limit": 3})
+            assert [item["ordinal"] for item in response.json()["items"]] == expected
+    for wrong in (other["chunks"][0], "unknown"):
+        assert (await world.http.get(path, params={"around": wrong})).status_code == 404
+    both = {"around": made["chunks"][0], "cursor": "x"}
+    assert (await world.http.get(path, params=both)).status_code == 422

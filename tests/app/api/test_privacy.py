@@ -33,6 +33,7 @@ PATHS = [
     ("GET", "/v1/answers/{answer_id}/events"),
     ("POST", "/v1/answers/{answer_id}/cancel"),
     ("GET", "/v1/conversations/{conversation_id}"),
+    ("GET", "/v1/conversations/{conversation_id}/export.md"),
     ("DELETE", "/v1/conversations/{conversation_id}"),
 ]
 
