@@ -11,6 +11,7 @@ from core.errors import BrokenFile, NoText, ParserLimit
 from ingestion.readers.base import Item, Meta, Notice, Progress, ReadContext
 from ingestion.readers.layout.paragraphs import blocks_of
 from ingestion.readers.layout.profile import learn
+from ingestion.readers.layout.titles import ranked, title_of
 from ingestion.readers.limits import ReadLimits
 from ingestion.readers.ocr import Tesseract
 
@@ -38,7 +39,9 @@ def read(path: Path, context: ReadContext) -> Iterator[Item]:
         raise
     except Exception as error:  # whatever MuPDF and Tesseract find wrong with the pixels
         raise BrokenFile(_BROKEN) from error
-    yield from blocks_of(pieces, 1, learn({1: pieces}, 1))
+    profile = ranked(learn({1: pieces}, 1), {1: pieces})
+    yield Meta(title=title_of(pieces, profile))
+    yield from blocks_of(profile.without_running(pieces, 1), 1, profile)
     if not pieces:
         yield Notice(text="No text was found in the image.")
     yield Progress(page=1, total=1, done=1)

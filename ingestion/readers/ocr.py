@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -25,6 +25,10 @@ _FEW = 50  # characters that a scanned page may carry as real text: a stamp, a p
 _MOST = 0.5  # share of the page that an image must cover
 _UNREADABLE: Final = re.compile("[\ufffd\ue000-\uf8ff]")  # what fonts without a mapping leave
 _MAX_PIXELS = 40_000_000
+_MEASURED = 4  # characters of a line whose size can be told
+_SMALLER, _LARGER = 0.8, 1.18  # of the usual size, from which a line has another
+_EVENER = 2.0  # how much evener counting letters must be before a page is a typewriter's
+_ALIKE = 1.12  # two sizes that differ by less are one
 
 
 def tessdata(languages: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
@@ -41,6 +45,7 @@ class Tesseract:
     """Decides which pages are scanned and reads them. `notice` says once what could not be done, and why."""
 
     def __init__(self, library: Any, limits: ReadLimits) -> None:
+        self._library = library
         self._flags = library.TEXTFLAGS_DICT & ~library.TEXT_PRESERVE_IMAGES
         self._limits = limits
         self._folder, self._languages = tessdata(limits.ocr_languages) if limits.ocr else (None, ())
@@ -78,7 +83,8 @@ class Tesseract:
             flags=self._flags, language="+".join(self._languages), dpi=dpi, full=True, tessdata=self._folder
         )
         content = page.get_text("dict", textpage=text, flags=self._flags)
-        return _evened(pieces_of(content["blocks"], page.rect.width, page.rect.height))
+        _even(content["blocks"], self._library)
+        return pieces_of(content["blocks"], page.rect.width, page.rect.height)
 
     def _dpi(self, page: Any) -> int:
         """The settings' resolution, less where the page is so large that its picture would be too big."""
@@ -100,11 +106,48 @@ class Tesseract:
         return float(min(covered / area, 1.0))
 
 
-def _evened(pieces: list[Piece]) -> list[Piece]:
-    """Tesseract guesses a size from each line's tallest letter; what is about the usual size gets the usual size."""
-    if pieces:
-        usual = median(piece.size for piece in pieces for _ in range(1 + len(piece.text) // 10))
-        for piece in pieces:
-            if abs(piece.size - usual) < 0.3 * usual:
-                piece.size = usual
-    return pieces
+def _even(blocks: Sequence[Mapping[str, Any]], library: Any) -> None:
+    """Gives every line the size that its words' widths tell, and lines of about the usual size the usual one.
+
+    Tesseract guesses a size from each word's tallest letter, which is off by a quarter either way. Widths are compared
+    with Helvetica's, or counted in letters where that fits the page better, as with typewriters and Chinese.
+    """
+    lines = [
+        [span for span in line["spans"] if span["text"].strip()] for block in blocks for line in block.get("lines", ())
+    ]
+    lines = [words for words in lines if sum(len(word["text"]) for word in words) >= _MEASURED]
+    if not lines:
+        return
+    weights = [1 + sum(len(word["text"]) for word in words) // 10 for words in lines]
+    sizes = [_told(words, lambda text: library.get_text_length(text, "helv", 1)) for words in lines]
+    counted = [_told(words, len) for words in lines]
+    if _spread(sizes, weights) > _EVENER * _spread(counted, weights):
+        sizes = counted
+    usual = _median(sizes, weights)
+    guessed = _median([median(word["size"] for word in words) for words in lines], weights)
+    for block in blocks:
+        for line in block.get("lines", ()):
+            for span in line["spans"]:
+                span["size"] = guessed
+    step = 0.0
+    for size, words in sorted(zip(sizes, lines, strict=True), key=lambda pair: -pair[0]):
+        if usual and not _SMALLER < size / usual < _LARGER:
+            step = size if size * _ALIKE < step or not step else step
+            for word in words:
+                word["size"] = guessed * step / usual
+
+
+def _told(words: Sequence[Any], measure: Callable[[str], float]) -> float:
+    """The width of a line's words for each unit of their text's length."""
+    width = sum(word["bbox"][2] - word["bbox"][0] for word in words)
+    return float(width / max(sum(measure(word["text"]) for word in words), 1.0))
+
+
+def _median(values: Sequence[float], weights: Sequence[int]) -> float:
+    return median(value for value, weight in zip(values, weights, strict=True) for _ in range(weight))
+
+
+def _spread(values: Sequence[float], weights: Sequence[int]) -> float:
+    """How far the values usually lie from the usual one, as a share of it."""
+    usual = _median(values, weights)
+    return _median([abs(value - usual) for value in values], weights) / max(usual, 1e-6)

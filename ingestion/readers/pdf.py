@@ -7,29 +7,22 @@ password, no pages, a file that does not open, an exception on one page, and a p
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from core.errors import BrokenFile, PasswordProtected
 from ingestion.readers.base import Item, Meta, Notice, Progress, ReadContext
-from ingestion.readers.layout.paragraphs import blocks_of, headings
+from ingestion.readers.layout.paragraphs import blocks_of
 from ingestion.readers.layout.pieces import Piece, pieces_of
 from ingestion.readers.layout.profile import Profile, learn, outline_of
+from ingestion.readers.layout.titles import ranked, reads_as_title, title_of
 from ingestion.readers.ocr import Tesseract
 
 _SAMPLE = 24
 _DAMAGED = (
     "The PDF is damaged and could not be opened. Open it in a PDF program, save it again and upload the new copy."
-)
-_NO_TITLE: Final = re.compile(
-    r"^(?:microsoft (?:word|powerpoint|excel)|untitled|document\d*$|presentation\d*$|print|title$|pdf|form \S+$"
-    r"|united states|securities and exchange|(?:table of )?contents$|for immediate release|confidential$|draft$)"
-    r"|^\S*[/\\]\S*$|\.(?:docx?|pdf|indd|pptx?|xlsx?|qxd|rtf|txt|html?|tex|dvi|ps|cdr|eps)$|^[\W\d_]+$|^[^\w\s\"'“‘(]",
-    re.I,
 )
 
 
@@ -106,14 +99,7 @@ class _Pages:
                 yield Progress(page=number, total=self._total, done=self._context.first_page - 1)
                 self._sampled[number] = self._pieces(number)
         profile = replace(learn(self._sampled, self._total), outline=self._outline())
-        styles = Counter(
-            style
-            for number, pieces in self._sampled.items()
-            for style in {style for style, _ in headings(profile.without_running(pieces, number), profile)}
-        )
-        often = 2 if self._total > 3 else 1  # what only a cover has is no level
-        kept = [style for style, pages in styles.items() if pages >= often]
-        self._profile = replace(profile, styles=tuple(sorted(kept, reverse=True)))
+        self._profile = ranked(profile, self._sampled)
 
     def blocks(self, number: int) -> Iterator[Item]:
         """The blocks of a page, or the notice that it could not be read."""
@@ -133,12 +119,7 @@ class _Pages:
             title = " ".join(str((self._opened.document.metadata or {}).get("title") or "").split())
         except Exception:
             title = ""
-        if _titles(title):
-            return title
-        found = headings(self._sampled.get(1, []), self._profile)
-        big = [(style[0], text) for style, text in found if style[0] > 1.2 * self._profile.body_size]
-        top = max((size for size, _ in big), default=0.0)
-        return next((text for size, text in big if size == top and _titles(text)), None)
+        return title if reads_as_title(title) else title_of(self._sampled.get(1, []), self._profile)
 
     def _pieces(self, number: int) -> list[Piece]:
         try:
@@ -161,10 +142,6 @@ class _Pages:
             return outline_of(self._opened.document.get_toc(simple=True))
         except Exception:  # a broken outline is as good as none
             return {}
-
-
-def _titles(text: str) -> bool:
-    return 3 < len(text) <= 200 and not _NO_TITLE.search(text)
 
 
 def _sample_pages(total: int) -> list[int]:

@@ -48,6 +48,36 @@ async def test_text_is_read_with_its_place(tmp_path: Path, kind: str, media_type
     assert all(block.page == 1 and block.boxes[0].x1 > block.boxes[0].x0 >= 0 for block in document.blocks)
 
 
+NOTICE = (
+    ("Rules of the House", 20, "bold"),
+    ("Opening hours", 12.5, "bold"),
+    ("The office is open from eight in the morning until six in the evening, and on", 10.5, ""),
+    ("Fridays until four. Visitors report at the desk on the ground floor.", 10.5, ""),
+    ("In case of fire", 12.5, "bold"),
+    ("Leave the building by the nearest exit. The lifts must not be used by anybody.", 10.5, ""),
+    ("Responsible:    Ada Byron", 10.5, ""),
+)
+
+
+@pytest.mark.parametrize(("plain", "bold"), [("helv", "hebo"), ("tiro", "tibo")])
+async def test_headings_hardly_bigger_than_the_text_stand_above_it(tmp_path: Path, plain: str, bold: str) -> None:
+    page = pymupdf.open().new_page(width=520, height=300)
+    y = 40.0
+    for text, size, weight in NOTICE:
+        y += 12 if weight else 0
+        page.insert_text((40, y), text, fontsize=size, fontname=bold if weight else plain)
+        y += 8 + size / 2
+    path = tmp_path / "blob"
+    path.write_bytes(page.get_pixmap(dpi=150).tobytes("png"))
+
+    document = await parse(path, "notice.png", SETTINGS)
+    found = [(block.level, block.text) for block in document.blocks if block.kind == "heading"]
+
+    assert document.title == "Rules of the House"
+    assert found == [(1, "Rules of the House"), (2, "Opening hours"), (2, "In case of fire")]
+    assert "Fridays until four" in next(block.text for block in document.blocks if "six in the" in block.text)
+
+
 async def test_an_image_of_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:
     path = tmp_path / "blob"
     path.write_bytes(png(60_000, 60_000) + bytes(100))
