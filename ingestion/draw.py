@@ -68,7 +68,10 @@ def _pdf_page(library: Any, path: Path, number: int) -> Any:
 
 
 def _draw(library: Any, page: Any, drawing: Drawing) -> bytes:
-    """The page as PNG. Picture and marks go onto a fresh page, so that any kind of page can carry them."""
+    """The page as PNG, which names its resolution: a viewer finds a passage's box by it.
+
+    Picture and marks go onto a fresh page, so that any kind of page can carry them.
+    """
     width, height = page.rect.width, page.rect.height
     if not (0 < width < 1_000_000 and 0 < height < 1_000_000):
         raise ParserLimit("The page has no size that could be drawn.")
@@ -76,7 +79,7 @@ def _draw(library: Any, page: Any, drawing: Drawing) -> bytes:
     picture = page.get_pixmap(matrix=library.Matrix(zoom, zoom), alpha=False, colorspace=library.csRGB)
     boxes = [box for box in drawing.boxes if box.page == drawing.page]
     if not boxes:
-        return bytes(picture.tobytes("png"))
+        return _png(picture, zoom)
     sheet = library.open().new_page(width=picture.width, height=picture.height)
     sheet.insert_image(sheet.rect, pixmap=picture)
     for box in boxes:
@@ -84,4 +87,10 @@ def _draw(library: Any, page: Any, drawing: Drawing) -> bytes:
         place = (place * library.Matrix(zoom, zoom)) & sheet.rect
         if not place.is_empty:
             sheet.draw_rect(place, color=None, fill=_YELLOW, fill_opacity=_OPACITY)
-    return bytes(sheet.get_pixmap(alpha=False).tobytes("png"))
+    return _png(sheet.get_pixmap(alpha=False), zoom)
+
+
+def _png(picture: Any, zoom: float) -> bytes:
+    resolution = max(1, round(72 * zoom))
+    picture.set_dpi(resolution, resolution)
+    return bytes(picture.tobytes("png"))

@@ -53,6 +53,14 @@ async def test_a_page_without_marks_in_the_usual_size(pdf: Path) -> None:
     assert picture.width == pytest.approx(400 * SETTINGS.render_dpi / 72, abs=1)
 
 
+@pytest.mark.parametrize("boxes", [[], [BOX]])
+@pytest.mark.parametrize("dpi", [72, 110, 144])
+async def test_a_picture_names_its_resolution(pdf: Path, boxes: list[Box], dpi: int) -> None:
+    picture = pymupdf.Pixmap(await render_page(pdf, 2, boxes, dpi, SETTINGS))
+
+    assert (picture.xres, picture.yres) == (dpi, dpi)
+
+
 async def test_a_large_page_comes_out_smaller(tmp_path: Path) -> None:
     document = pymupdf.open()
     document.new_page(width=14_000, height=14_000)
