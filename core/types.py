@@ -179,7 +179,10 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchRequest:
-    """A question to the index on behalf of a principal. `rerank=None` leaves reranking to the settings."""
+    """A question to the index on behalf of a principal. `rerank=None` leaves reranking to the settings.
+
+    With `trace` the result tells how it came about.
+    """
 
     query: str
     principal: Principal
@@ -188,6 +191,7 @@ class SearchRequest:
     mode: SearchMode = "hybrid"
     rerank: bool | None = None
     filters: Filters = field(default_factory=Filters)
+    trace: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,6 +213,62 @@ class Hit:
     sentences: tuple[tuple[int, int], ...] = ()
 
 
+Fate = Literal["kept", "duplicate", "moved", "spare"]
+"""What became of a candidate: it went on; it would have shown a passage twice; its document is no longer where it was
+searched for; or there were enough before it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A passage that the index proposed and that the principal may read, with an `excerpt` of its text.
+
+    `rank` is its place in the index's order, from 1; `ranks` its place by each leg's score among all that were
+    proposed, without the legs that it does not match. `duplicate_of` is the chunk that was kept in its place.
+    """
+
+    chunk_id: str
+    document_id: str
+    title: str
+    excerpt: str
+    rank: int
+    score: float
+    scores: Mapping[str, float]
+    ranks: Mapping[str, int]
+    fate: Fate
+    duplicate_of: str | None = None
+    page: int | None = None
+    heading_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placed:
+    """A passage's place at the end of a search; `rerank` is the reranker's own score, None where it did not read it."""
+
+    chunk_id: str
+    score: float
+    rerank: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchTrace:
+    """How a search came about.
+
+    `mode` is the one that was left of the one asked for. The index was asked `looks` times; at the last it proposed
+    `proposed` passages, of which the store `refused` some: replaced, deleted or not the principal's to read; of those
+    nothing else is told. `candidates` are the others in the index's order, `order` what was kept as it was at the end,
+    the hits first. `reranked` says whether a reranker had a part in that.
+    """
+
+    query: str
+    mode: SearchMode
+    looks: int
+    proposed: int
+    refused: int
+    candidates: tuple[Candidate, ...]
+    order: tuple[Placed, ...]
+    reranked: bool
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchResult:
     """Hits in order, how long each stage took in milliseconds, and what was done worse than configured."""
@@ -216,6 +276,7 @@ class SearchResult:
     hits: tuple[Hit, ...]
     timings_ms: Mapping[str, float]
     degraded: tuple[str, ...] = ()
+    trace: SearchTrace | None = None
 
 
 # ---- answering ----------------------------------------------------------------------------------------------------
@@ -316,10 +377,11 @@ class AnswerEvent:
     """A step on the way to an answer.
 
     `status` data: {"stage"}; `sources`: {"sources": tuple[Source, ...]}; `delta`: {"index", "text"} of a growing
-    statement; `statement`: {"index", "statement": Statement}; `done`: {"answer": Answer}.
+    statement; `statement`: {"index", "statement": Statement}; `done`: {"answer": Answer, "trace": AnswerTrace};
+    `failed`, before the error that ends it is raised: {"trace": AnswerTrace}.
     """
 
-    name: Literal["status", "sources", "delta", "statement", "done"]
+    name: Literal["status", "sources", "delta", "statement", "done", "failed"]
     data: Mapping[str, Any]
 
 
@@ -361,6 +423,37 @@ class Delta:
 
     text: str
     final: Generation | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """What a generator wrote, to the letter, and why it was not taken."""
+
+    output: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerTrace:
+    """How an answer came about, or as far as it came.
+
+    `asked` is the question as it was put, `question` as it was searched for. `offered` are the chunks of the sources
+    "1", "2", …; `messages` and `schema` what the generator was sent, empty where it was not asked. `timings_ms` are the
+    answer's stages, `search_ms` those of the search.
+    """
+
+    asked: str
+    question: str
+    collections: tuple[str, ...] = ()
+    filters: Filters = field(default_factory=Filters)
+    search: SearchTrace | None = None
+    offered: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    search_ms: Mapping[str, float] = field(default_factory=dict)
+    degraded: tuple[str, ...] = ()
 
 
 # ---- feedback -----------------------------------------------------------------------------------------------------

@@ -36,6 +36,12 @@ def distinct(chunks: Sequence[StoredChunk], threshold: float, most: int) -> list
     return kept
 
 
+def twin(chunk: StoredChunk, kept: Sequence[StoredChunk], threshold: float) -> StoredChunk | None:
+    """Which of the chunks that `distinct` kept this one is a near-duplicate of."""
+    identity = _identity(chunk)
+    return next((one for one in kept if _identity(one) == identity or _overlaps(chunk, one, threshold)), None)
+
+
 def _identity(stored: StoredChunk) -> tuple[str, ...]:
     text = _plain(stored.chunk.text)
     if len(text.split()) >= SHORT:
@@ -54,4 +60,4 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-__all__ = ["distinct"]
+__all__ = ["distinct", "twin"]

@@ -11,13 +11,14 @@ from time import perf_counter
 
 from core.errors import EmbedderUnavailable, InvalidInput
 from core.ports import Embedder
-from core.types import Hit, SearchMode, SearchRequest, SearchResult, SparseVector, StoredChunk, Vectors
+from core.types import Hit, SearchMode, SearchRequest, SearchResult, SearchTrace, SparseVector, StoredChunk, Vectors
 from retrieval.duplicates import distinct
 from retrieval.ports import ChunkStore, Fusion, IndexHit, IndexQuery, LexicalEncoder, Reranker, Scope, VectorIndex
 from retrieval.questions import shortened
 from retrieval.rerank import rerank
 from retrieval.scripts import Reads, reader_of
 from retrieval.settings import SearchSettings
+from retrieval.trace import Look, trace_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,20 +31,23 @@ LOOKS, WIDER = 3, 8
 
 @dataclass(kw_only=True, slots=True)
 class _Course:
-    """What one search has come to: its stages' milliseconds and what was done worse than configured."""
+    """What one search has come to: its stages' milliseconds, what was done worse than configured, and its last look
+    into the index."""
 
     started: float = field(default_factory=perf_counter)
     timings: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(("embed", "search", "check", "rerank"), 0.0)
     )
     degraded: list[str] = field(default_factory=list)
+    looks: int = 0
+    look: Look | None = None
 
     def took(self, stage: str, since: float) -> None:
         self.timings[stage] += (perf_counter() - since) * 1000
 
-    def result(self, hits: Sequence[Hit]) -> SearchResult:
+    def result(self, hits: Sequence[Hit], trace: SearchTrace | None) -> SearchResult:
         timings = {**self.timings, "total": (perf_counter() - self.started) * 1000}
-        return SearchResult(hits=tuple(hits), timings_ms=timings, degraded=tuple(self.degraded))
+        return SearchResult(hits=tuple(hits), timings_ms=timings, degraded=tuple(self.degraded), trace=trace)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +103,11 @@ class HybridSearcher:
             hits = list(outcome.hits)
             course.degraded.extend(outcome.degraded)
             course.took("rerank", since)
-        return course.result(hits[: request.limit])
+        trace = None
+        if request.trace:
+            near = self._settings.near_duplicate
+            trace = trace_of(text, question.mode, course.looks, course.look, hits, near)
+        return course.result(hits[: request.limit], trace)
 
     def _checked(self, request: SearchRequest) -> str:
         text = request.query.replace("\x00", " ").strip()
@@ -164,32 +172,31 @@ class HybridSearcher:
         Looks again, wider, when too few of those found were fit to show; and once more whenever the store refused one:
         its version may have been replaced between the two questions, and then only a new look finds its successor.
         """
-        hits: list[Hit] = []
         if question.mode == "lexical" and not (question.lexical and question.lexical.indices):
-            return hits  # nothing in it that could be looked up
+            return []  # nothing in it that could be looked up
         ask = wanted + max(wanted // 2, SPARE)
-        for look in range(LOOKS):
+        for course.looks in range(1, LOOKS + 1):
             since = perf_counter()
             found = await self._index.search(self._query(question, request, ask))
             course.took("search", since)
             since = perf_counter()
             confirmed = await self._chunks.confirm([hit.id for hit in found], request.principal)
-            hits = self._fit(found, confirmed, request, wanted)
+            look = course.look = self._fit(found, confirmed, request, wanted)
             course.took("check", since)
             refused = len(confirmed) < len(found)
-            enough = len(hits) >= wanted or len(found) < ask
-            if enough and not (refused and look == 0):
+            enough = len(look.kept) >= wanted or len(found) < ask
+            if enough and not (refused and course.looks == 1):
                 break
             ask *= 1 if enough else WIDER
-        return hits
+        by_id = {hit.id: hit for hit in look.found}
+        return [_hit(chunk, by_id[chunk.id]) for chunk in look.kept]
 
     def _fit(
         self, found: Sequence[IndexHit], confirmed: Sequence[StoredChunk], request: SearchRequest, wanted: int
-    ) -> list[Hit]:
+    ) -> Look:
         within = [chunk for chunk in confirmed if _within(chunk, request)]
         kept = distinct(within, self._settings.near_duplicate, wanted)
-        by_id = {hit.id: hit for hit in found}
-        return [_hit(chunk, by_id[chunk.id]) for chunk in kept]
+        return Look(found=found, confirmed=confirmed, within=within, kept=kept, wanted=wanted)
 
     def _query(self, question: _Question, request: SearchRequest, ask: int) -> IndexQuery:
         settings = self._settings
