@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 PATIENCE = 60.0
 DROPPED_BYTES = 2**30
 """For how long, and how much, of what the caller goes on sending is read and dropped."""
+
+_LINGER_BYTES, _LINGER_SECONDS = 16 * 2**20, 2.0
+
+
+async def linger(body: AsyncIterator[bytes]) -> bool:
+    """Lets a caller finish what it is sending, within bounds, and drops it. Whether all was read."""
+    dropped = 0
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            async for piece in body:
+                dropped += len(piece)
+                if dropped > _LINGER_BYTES:
+                    return False
+            return True
+    return False
 
 
 class EarlyResponse(Response):
@@ -44,4 +61,4 @@ class EarlyResponse(Response):
             dropped += len(message.get("body", b""))
 
 
-__all__ = ["DROPPED_BYTES", "PATIENCE", "EarlyResponse"]
+__all__ = ["DROPPED_BYTES", "PATIENCE", "EarlyResponse", "linger"]

@@ -17,6 +17,7 @@ from core.errors import (
     ConfigurationError,
     Conflict,
     DeadlineExceeded,
+    DiskFull,
     DocumentUnreadable,
     FileTooLarge,
     FootnoteError,
@@ -71,6 +72,18 @@ class HostNotAllowed(InvalidInput):
     code = "host_not_allowed"
 
 
+class Locked(Conflict):
+    """Another request holds what this one would change."""
+
+    code = "locked"
+
+
+class ProtocolMismatch(InvalidInput):
+    """The caller speaks another version of a protocol, or does not say which."""
+
+    code = "protocol_mismatch"
+
+
 class TooManyRequests(FootnoteError):
     """The caller holds as much of the server as one caller may."""
 
@@ -83,14 +96,17 @@ STATUS: Mapping[type[FootnoteError], int] = {
     FileTooLarge: 413,
     UnsupportedType: 415,
     HostNotAllowed: 421,
+    ProtocolMismatch: 412,
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    Locked: 423,
     TooManyRequests: 429,
     DocumentUnreadable: 422,
     Unavailable: 503,
     DeadlineExceeded: 504,
+    DiskFull: 507,
     GenerationInvalid: 502,
     IndexMismatch: 503,
     ConfigurationError: 500,
@@ -177,7 +193,7 @@ def install(app: FastAPI) -> None:
     """Teaches an application to answer every error with a problem. Unknown exceptions are the middleware's to catch."""
     app.add_exception_handler(FootnoteError, _footnote_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(HTTPException, http_exception)
 
 
 async def _footnote_error(request: Request, error: Exception) -> Response:
@@ -202,7 +218,8 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     return _respond(request, problem(422, code, detail, request_id_of(request), errors))
 
 
-async def _http_exception(request: Request, error: Exception) -> Response:
+async def http_exception(request: Request, error: Exception) -> Response:
+    """The problem for what the framework refuses by itself: an unknown path, a method that a path does not take."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}.get(error.status_code, "http_error")
     detail = str(error.detail)

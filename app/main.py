@@ -11,14 +11,13 @@ from fastapi import FastAPI
 
 from app import errors, openapi, site
 from app.api.content import PageCache
-from app.api.documents import UPLOADS
 from app.api.routes import routers
 from app.auth import Guard, Keys
 from app.boot import Boot
 from app.durations import JobDurations
 from app.limits import Limits
 from app.metrics import Metrics
-from app.middleware import BodyLimit, Gate, RequestContext
+from app.middleware import UPLOADS, BodyLimit, Gate, RequestContext
 from app.ready import Ready
 from app.runs import AnswerRuns
 from app.watch import JobWatch

@@ -21,6 +21,9 @@ from core.errors import FootnoteError
 
 logger = logging.getLogger("footnote.http")
 
+UPLOADS = re.compile(r"POST /v1/documents|POST /v1/uploads|PATCH /v1/uploads/[^/]+")
+"""The requests whose bodies are streamed, and bounded where they are read."""
+
 request_id_var: ContextVar[str | None] = ContextVar("footnote_request_id", default=None)
 """The id of the request being served, for log lines written on its behalf."""
 
@@ -120,16 +123,16 @@ class Gate:
 class BodyLimit:
     """Holds every body but an upload's under `limit` bytes, by count and not by what its headers claim.
 
-    Uploads are streamed, and counted by who streams them.
+    Uploads are streamed, and counted by who streams them: `streamed` fits their "METHOD path".
     """
 
-    def __init__(self, app: ASGIApp, limit: int, streamed: frozenset[tuple[str, str]]) -> None:
+    def __init__(self, app: ASGIApp, limit: int, streamed: re.Pattern[str]) -> None:
         self._app = app
         self._limit = limit
         self._streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (scope["method"], scope["path"]) in self._streamed:
+        if scope["type"] != "http" or self._streamed.fullmatch(f"{scope['method']} {scope['path']}"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)

@@ -27,6 +27,7 @@ cancel.
 
 TAGS = [
     {"name": "documents", "description": "Files in, passages and pages out."},
+    {"name": "uploads", "description": "The same files in parts, resumed where they broke off."},
     {"name": "jobs", "description": "What becomes of an upload or a deletion."},
     {"name": "collections", "description": "Named sets of documents."},
     {"name": "search", "description": "Passages for a question."},

@@ -11,6 +11,7 @@ from app.settings import Settings
 from app.store.blobs import FolderBlobs
 from app.store.store import Store
 from app.streams import StreamLog
+from app.unfinished import Unfinished
 from core.ports import Generator, Searcher
 from core.types import Box
 from retrieval.ports import VectorIndex
@@ -30,6 +31,7 @@ class Services:
     settings: Settings
     store: Store
     blobs: FolderBlobs
+    uploads: Unfinished
     index: VectorIndex
     searcher: Searcher
     generator: Generator

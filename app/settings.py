@@ -74,6 +74,15 @@ class HttpSettings(Room):
     )
     answers_per_caller: int = Field(default=32, ge=1, description="Answers being written at a time for one caller.")
     uploads_per_caller: int = Field(default=8, ge=1, description="Files being received at a time from one caller.")
+    unfinished_uploads_per_caller: int = Field(
+        default=256, ge=1, description="Resumable uploads that one caller may have begun and not ended."
+    )
+    unfinished_bytes_per_caller: int = Field(
+        default=4 * 2**30, ge=1, description="How long these may be together, in bytes."
+    )
+    upload_retention: float = Field(
+        default=86_400.0, gt=0, description="Seconds an unfinished upload is kept after its last byte."
+    )
 
 
 class JobSettings(Room):

@@ -7,9 +7,14 @@ import math
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from core.errors import InvalidInput
-from core.types import DEFAULT_COLLECTION, Scalar
+from core.errors import Forbidden, InvalidInput
+from core.types import DEFAULT_COLLECTION, Principal, Scalar
+
+if TYPE_CHECKING:
+    from app.store.blobs import Blob
+    from app.store.records import NewUpload
 
 MAX_GROUPS = 64
 MAX_METADATA = 64
@@ -53,6 +58,27 @@ class Form:
         """A JSON object of scalars; None where not given."""
         text = self.one("metadata")
         return None if text is None else metadata(text)
+
+
+def new_upload(form: Form, name: str, caller: Principal, pipeline: str, blob: Blob) -> NewUpload:
+    """What the form and the file's bytes ask for. Raises `InvalidInput`, `Forbidden` for groups not the caller's."""
+    from app.store.records import NewUpload
+
+    groups = form.groups
+    if groups is not None and not caller.admin and not caller.groups.issuperset(groups):
+        raise Forbidden("A document can only be given to groups that you are in.")
+    return NewUpload(
+        collection=form.collection,
+        external_id=form.one("external_id") or name,
+        filename=name,
+        size=blob.size,
+        sha256=blob.sha256,
+        pipeline=pipeline,
+        principal=caller,
+        title=form.one("title"),
+        groups=groups,
+        metadata=form.metadata,
+    )
 
 
 def groups(values: Sequence[str]) -> tuple[str, ...] | None:

@@ -22,6 +22,7 @@ from app.store.records import IndexGeneration, NewGeneration
 from app.store.store import Store
 from app.streams import MemoryStreams
 from app.supervisor import Child, Supervisor
+from app.unfinished import Unfinished
 from core.errors import ConfigurationError, IndexMismatch, IndexUnavailable
 from core.ports import Embedder, Generator, Searcher
 from core.types import Box
@@ -214,12 +215,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         # In a thread: a cross-encoder takes seconds to load, and the health check answers meanwhile.
         search = CandidSearcher(await asyncio.to_thread(searcher, settings, embed, index, store), gaps)
         generate = generator(settings, embed)
+        uploads = Unfinished(settings.data_dir / "uploads", settings.http)
+        await stack.enter_async_context(uploads.swept())
         for number in range(settings.jobs.workers):  # last: nothing of what is asked waits for them
             await supervisor.start(worker_child(settings, number))
         yield Services(
             settings=settings,
             store=store,
             blobs=FolderBlobs(settings.data_dir / "blobs"),
+            uploads=uploads,
             index=index,
             searcher=search,
             generator=generate,

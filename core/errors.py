@@ -21,6 +21,7 @@ FootnoteError
 │   ├── EmbedderUnavailable
 │   ├── GeneratorUnavailable
 │   ├── StoreUnavailable
+│   │   └── DiskFull
 │   └── DeadlineExceeded
 ├── GenerationInvalid          a generator's output broke its schema
 └── ConfigurationError         settings that cannot work; the message names the remedy
@@ -120,6 +121,10 @@ class GeneratorUnavailable(Unavailable):
 
 class StoreUnavailable(Unavailable):
     code = "store_unavailable"
+
+
+class DiskFull(StoreUnavailable):
+    code = "disk_full"
 
 
 class DeadlineExceeded(Unavailable):

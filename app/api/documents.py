@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,29 +9,24 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from fastapi import Response as HttpResponse
 from pydantic import Field
-from starlette.requests import ClientDisconnect
 
 from app.api.deps import AtEnd, Limited, Parts, Wired
 from app.api.idempotency import Key, once
 from app.api.shapes import Cursor, Limit, Listing, Response, problems, shown
 from app.auth import Caller
-from app.early import EarlyResponse
+from app.early import EarlyResponse, linger
 from app.errors import error_response
 from app.multipart import Multipart
-from app.uploads import FIELDS, Form, field_text, filename, gathered
-from core.errors import FileTooLarge, FootnoteError, Forbidden, InvalidInput
+from app.uploads import FIELDS, Form, field_text, filename, gathered, new_upload
+from core.errors import FileTooLarge, FootnoteError, InvalidInput
 from core.types import Principal
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
-
-UPLOADS = frozenset({("POST", "/v1/documents")})
-"""Method and path of the requests whose bodies are streamed, and bounded where they are read."""
 
 DocumentId = Annotated[str, Path(max_length=64, description="A document's id.")]
 
 _FORM_BYTES = 2**20
 """What a form may hold beside the file."""
-_LINGER_BYTES, _LINGER_SECONDS = 16 * 2**20, 2.0
 
 
 class Accepted(Response):
@@ -162,7 +155,7 @@ async def upload_document(
         return await _upload(request, services, caller, key, body)
     except FootnoteError as error:
         # A caller that is still sending would not see the answer if the connection were closed under it.
-        if await _linger(body):
+        if await linger(body):
             raise
         request.scope["unread"] = True
         return EarlyResponse(error_response(request, error), request.receive)
@@ -194,23 +187,7 @@ async def _upload(
 async def _record(
     services: Parts, caller: Principal, key: str | None, form: Form, name: str, blob: Any
 ) -> HttpResponse:
-    from app.store.records import NewUpload
-
-    groups = form.groups
-    if groups is not None and not caller.admin and not caller.groups.issuperset(groups):
-        raise Forbidden("A document can only be given to groups that you are in.")
-    upload = NewUpload(
-        collection=form.collection,
-        external_id=form.one("external_id") or name,
-        filename=name,
-        size=blob.size,
-        sha256=blob.sha256,
-        pipeline=services.pipeline,
-        principal=caller,
-        title=form.one("title"),
-        groups=groups,
-        metadata=form.metadata,
-    )
+    upload = new_upload(form, name, caller, services.pipeline, blob)
 
     async def make() -> tuple[int, Response, dict[str, str]]:
         begun = await services.store.documents.begin_upload(upload)
@@ -224,19 +201,6 @@ def _check_length(length: str | None, limit: int) -> None:
     """Refuses before reading what says of itself that it is too large; what lies is cut off while it is read."""
     if length is not None and length.isdigit() and int(length) > limit + _FORM_BYTES:
         raise FileTooLarge(f"The file is larger than the {limit / 1e6:,.0f} MB that are allowed.")
-
-
-async def _linger(body: AsyncIterator[bytes]) -> bool:
-    """Lets a caller finish what it is sending, within bounds, and drops it. Whether all was read."""
-    dropped = 0
-    with contextlib.suppress(TimeoutError, ClientDisconnect):
-        async with asyncio.timeout(_LINGER_SECONDS):
-            async for piece in body:
-                dropped += len(piece)
-                if dropped > _LINGER_BYTES:
-                    return False
-            return True
-    return False
 
 
 @router.get(

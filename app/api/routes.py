@@ -16,6 +16,7 @@ from app.api import (
     openai,
     search,
     session,
+    uploads,
 )
 
 
@@ -23,6 +24,7 @@ def routers() -> tuple[APIRouter, ...]:
     """The routers of every noun."""
     return (
         documents.router,
+        uploads.router,
         content.router,
         jobs.router,
         collections.router,

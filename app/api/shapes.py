@@ -132,12 +132,15 @@ _WORDS: Mapping[int, str] = {
     403: "The key does not suffice, or the request comes from another site's page.",
     404: "There is no such thing, or the caller may not see it.",
     409: "The state does not allow it.",
+    412: "`Tus-Resumable` is missing or names another version.",
     413: "The body or file is over the limit.",
     415: "The file's type cannot be read.",
     422: "The request is wrong; the problem says which field and why.",
+    423: "Another request is writing to it.",
     429: "The caller has as much open as one caller may; try again after `Retry-After` seconds.",
     503: "A part does not answer now, or the server is still starting; try again after `Retry-After` seconds.",
     504: "A part took too long.",
+    507: "The server's disk is full.",
     502: "The generator's output was not usable.",
 }
 
@@ -182,16 +185,19 @@ def streamed(description: str, example: str) -> dict[int | str, dict[str, Any]]:
 
 _CODES: Mapping[int, str] = {
     400: "invalid_input",
-    401: "unauthenticated", 403: "forbidden", 404: "not_found", 409: "conflict", 413: "file_too_large",
+    401: "unauthenticated", 403: "forbidden", 404: "not_found", 409: "conflict", 412: "protocol_mismatch",
+    413: "file_too_large",
     415: "unsupported_type", 422: "invalid_input",
-    429: "too_many_requests", 502: "generation_invalid", 503: "unavailable",
+    423: "locked", 429: "too_many_requests", 507: "disk_full", 502: "generation_invalid", 503: "unavailable",
     504: "deadline_exceeded",
 }  # fmt: skip
 _TITLES: Mapping[int, str] = {
     400: "Bad Request",
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 413: "Content Too Large",
+    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 412: "Precondition Failed",
+    413: "Content Too Large",
     415: "Unsupported Media Type", 422: "Unprocessable Content",
-    429: "Too Many Requests", 502: "Bad Gateway", 503: "Service Unavailable",
+    423: "Locked", 429: "Too Many Requests", 507: "Insufficient Storage", 502: "Bad Gateway",
+    503: "Service Unavailable",
     504: "Gateway Timeout",
 }  # fmt: skip
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -15,12 +14,10 @@ import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, TypeVar
+from typing import BinaryIO
 
-from core.errors import EmptyFile, FileTooLarge, NotFound, StoreUnavailable
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from app.store.files import create, guarded, sync_folder, translated
+from core.errors import EmptyFile, FileTooLarge, NotFound
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LEFT_OVER_AFTER = 24 * 3600.0
@@ -51,7 +48,7 @@ class FolderBlobs:
             self._tmp.mkdir(parents=True, exist_ok=True)
             self._locks.mkdir(exist_ok=True)
         except OSError as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     @contextlib.asynccontextmanager
     async def receive(self, pieces: AsyncIterable[bytes], *, limit: int) -> AsyncIterator[Blob]:
@@ -64,7 +61,26 @@ class FolderBlobs:
             digest, size = await _write(temporary, pieces, limit)
             with self._locked(digest, exclusive=False) as wait:
                 await wait()
-                await _guarded(self._place, temporary, digest)
+                await guarded(self._place, temporary, digest)
+                yield Blob(sha256=digest, size=size)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @contextlib.asynccontextmanager
+    async def adopt(self, path: Path) -> AsyncIterator[Blob]:
+        """Stores a whole file that lies on disk already; it stays where it is, as another name for the same bytes.
+
+        Record its version inside the block, as with `receive`. Raises `EmptyFile`, `StoreUnavailable`.
+        """
+        size, digest = await guarded(_measured, path)
+        if size == 0:
+            raise EmptyFile("The file is empty.")
+        temporary = self._tmp / uuid.uuid4().hex
+        try:
+            with self._locked(digest, exclusive=False) as wait:
+                await wait()
+                await guarded(_linked, path, temporary)
+                await guarded(self._place, temporary, digest)
                 yield Blob(sha256=digest, size=size)
         finally:
             temporary.unlink(missing_ok=True)
@@ -95,7 +111,7 @@ class FolderBlobs:
         with self._locked(sha256, exclusive=True) as wait:
             if not await wait() or await needed(sha256):
                 return False
-            await _guarded(self._unlink, self._path(sha256))
+            await guarded(self._unlink, self._path(sha256))
             return True
 
     def all(self) -> Iterator[str]:
@@ -130,7 +146,7 @@ class FolderBlobs:
         path.parent.mkdir(exist_ok=True)
         temporary.replace(path)
         for folder in (path.parent, self._root):
-            _sync_folder(folder)
+            sync_folder(folder)
 
     def _unlink(self, path: Path) -> None:
         path.unlink(missing_ok=True)
@@ -159,24 +175,19 @@ class FolderBlobs:
 async def _write(path: Path, pieces: AsyncIterable[bytes], limit: int) -> tuple[str, int]:
     """Hash and size of what was written to `path`, which is on disk when this returns."""
     digest, size = hashlib.sha256(), 0
-    file = await _guarded(_create, path)
+    file = os.fdopen(await guarded(create, path), "wb")
     try:
         async for piece in pieces:
             size += len(piece)
             if size > limit:
                 raise FileTooLarge(f"The file is larger than the {limit / 1e6:,.0f} MB that are allowed.")
-            await _guarded(_append, file, digest, piece)
+            await guarded(_append, file, digest, piece)
         if size == 0:
             raise EmptyFile("The file is empty.")
-        await _guarded(_sync, file)
+        await guarded(_sync, file)
     finally:
         file.close()
     return digest.hexdigest(), size
-
-
-def _create(path: Path) -> BinaryIO:
-    # What people upload is nobody else's on this machine.
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def _append(file: BinaryIO, digest: hashlib._Hash, piece: bytes) -> None:
@@ -189,24 +200,17 @@ def _sync(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _measured(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return os.fstat(file.fileno()).st_size, digest.hexdigest()
+
+
+def _linked(path: Path, target: Path) -> None:
+    """The same file under a second name; a copy where the file system has no such thing or it lies on another."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-async def _guarded(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-    try:
-        return await asyncio.to_thread(function, *arguments, **named)
-    except OSError as error:
-        raise _translated(error) from error
-
-
-def _translated(error: OSError) -> StoreUnavailable:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreUnavailable("The disk is full; free some space where the data folder lies, then try again.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StoreUnavailable("The blobs' folder cannot be written; give this user the right to write there.")
-    return StoreUnavailable(f"The file could not be stored: {error.strerror or error}.")
+        target.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, target)
+        with target.open("rb") as file:
+            os.fsync(file.fileno())

@@ -25,6 +25,7 @@ from app.store.blobs import FolderBlobs
 from app.store.records import NewGeneration
 from app.store.store import Store
 from app.streams import MemoryStreams
+from app.unfinished import Unfinished
 from core.types import (
     Box,
     Chunk,
@@ -250,6 +251,7 @@ async def _services(world: World) -> AsyncIterator[Services]:
         settings=world.settings,
         store=world.store,
         blobs=world.blobs,
+        uploads=Unfinished(world.settings.data_dir / "uploads", world.settings.http),
         index=world.index,  # type: ignore[arg-type]
         searcher=world.searcher,
         generator=world.generator,
