@@ -83,13 +83,19 @@ async def list_jobs(
     caller: Caller,
     status: Annotated[Status | None, Query(description="Only jobs in this state.")] = None,
     kind: Annotated[Kind | None, Query(description="Only jobs of this kind.")] = None,
-    document_id: Annotated[str | None, Query(max_length=64, description="Only jobs of this document.")] = None,
+    id: Annotated[
+        list[str] | None, Query(max_length=100, description="Only these jobs; may be repeated, up to 100 times.")
+    ] = None,
+    document_id: Annotated[
+        list[str] | None,
+        Query(max_length=100, description="Only jobs of this document; may be repeated, up to 100 times."),
+    ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Listing[Job]:
     """The jobs that the caller began or whose documents it may read."""
     page = await services.store.jobs.list(
-        caller, status=status, kind=kind, document_id=document_id, cursor=cursor, limit=limit
+        caller, status=status, kind=kind, ids=id, document_ids=document_id, cursor=cursor, limit=limit
     )
     return Listing(items=[Job.model_validate(job) for job in page.items], next_cursor=page.next_cursor)
 

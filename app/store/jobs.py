@@ -67,7 +67,8 @@ class Jobs:
         principal: Principal,
         *,
         status: JobStatus | None = None,
-        document_id: str | None = None,
+        ids: Collection[str] | None = None,
+        document_ids: Collection[str] | None = None,
         kind: JobKind | None = None,
         cursor: str | None = None,
         limit: int = 50,
@@ -76,8 +77,10 @@ class Jobs:
         where = _visible(principal)
         if status is not None:
             where.append(jobs.c.status == status)
-        if document_id is not None:
-            where.append(jobs.c.document_id == document_id)
+        if ids is not None:
+            where.append(jobs.c.id.in_(sorted(ids)))
+        if document_ids is not None:
+            where.append(jobs.c.document_id.in_(sorted(document_ids)))
         if kind is not None:
             where.append(jobs.c.kind == kind)
         where += cursors.before(_LISTING, cursor, jobs.c.created_at, jobs.c.id)

@@ -64,7 +64,7 @@ async def test_jobs_by_status_kind_and_document(kit):
     await kit.store.documents.delete(live.document_id, kit.ada)
     listing = kit.store.jobs.list
     assert [j.id for j in (await listing(kit.ada, status="succeeded")).items] == [live.job_id]
-    assert [j.kind for j in (await listing(kit.ada, document_id=live.document_id)).items] == ["delete", "ingest"]
+    assert [j.kind for j in (await listing(kit.ada, document_ids=[live.document_id])).items] == ["delete", "ingest"]
     assert [j.document_id for j in (await listing(kit.ada, kind="delete")).items] == [live.document_id]
     assert len(await all_pages(listing, kit.ada, limit=1)) == 3
     assert {j.id for j in await kit.store.jobs.queued()} >= {queued.job_id}

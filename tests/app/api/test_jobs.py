@@ -67,6 +67,10 @@ async def test_jobs_are_listed_newest_first_and_by_state(world: Any) -> None:
         ({"status": "succeeded"}, [first["job_id"]]),
         ({"kind": "delete"}, []),
         ({"document_id": second["document_id"]}, [second["job_id"]]),
+        ({"document_id": [first["document_id"], second["document_id"]]}, [second["job_id"], first["job_id"]]),
+        ({"id": first["job_id"]}, [first["job_id"]]),
+        ({"id": [first["job_id"], second["job_id"], "none"]}, [second["job_id"], first["job_id"]]),
+        ({"id": "none"}, []),
     ):
         items = (await world.http.get("/v1/jobs", params=params)).json()["items"]
         assert [job["id"] for job in items] == ids
