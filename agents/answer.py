@@ -11,11 +11,12 @@ from agents.settings import AgentSettings
 from agents.stopwatch import Stopwatch
 from agents.verify import SimilarityVerifier, Verifier
 from agents.writing import Writer, Writing, status
-from core.errors import InvalidInput
+from core.errors import FootnoteError, InvalidInput
 from core.ports import Embedder, Generator, Searcher
 from core.types import (
     Answer,
     AnswerEvent,
+    AnswerTrace,
     Filters,
     Hit,
     Message,
@@ -77,7 +78,7 @@ class Answerer:
         watch = Stopwatch()
         asked = self._checked(request.question)
         if is_pleasantry(asked):
-            yield self._done(request, self._writing(request, asked, (), watch), NO_QUESTION, used=False)
+            yield self._done(request, self._writing(request, asked, (), watch), NO_QUESTION)
             return
         yield status("condense")
         with watch.stage("condense"):
@@ -88,12 +89,17 @@ class Answerer:
         sources = tuple(_source(n, hit) for n, hit in enumerate(found.hits[: self._settings.sources], start=1))
         yield AnswerEvent(name="sources", data={"sources": sources})
         writing = self._writing(request, condensed.question, sources, watch)
+        degraded = tuple(dict.fromkeys((*condensed.degraded, *found.degraded)))
         if sources:
-            async with aclosing(self._writer.write(writing)) as events:
-                async for event in events:
-                    yield event
+            try:
+                async with aclosing(self._writer.write(writing)) as events:
+                    async for event in events:
+                        yield event
+            except FootnoteError:
+                yield AnswerEvent(name="failed", data={"trace": _trace(request, writing, found, degraded)})
+                raise
         reason = ANSWERED if writing.statements else NOT_ANSWERED if sources else NO_PASSAGE
-        yield self._done(request, writing, reason, degraded=(*condensed.degraded, *found.degraded))
+        yield self._done(request, writing, reason, found, degraded)
 
     async def answer(self, request: AnswerRequest) -> Answer:
         """The finished answer. Raises what `run` raises."""
@@ -120,6 +126,7 @@ class Answerer:
                 collections=request.collections,
                 limit=self._settings.sources,
                 filters=request.filters,
+                trace=True,
             )
         )
 
@@ -133,8 +140,7 @@ class Answerer:
         request: AnswerRequest,
         writing: Writing,
         reason: str,
-        *,
-        used: bool = True,
+        found: SearchResult | None = None,
         degraded: tuple[str, ...] = (),
     ) -> AnswerEvent:
         writing.watch.mark("total")
@@ -145,13 +151,34 @@ class Answerer:
             statements=tuple(writing.statements),
             sources=writing.sources,
             answerable=bool(writing.statements),
-            retrieval=Retrieval(used=used, reason=reason, n=len(writing.sources)),
+            retrieval=Retrieval(used=found is not None, reason=reason, n=len(writing.sources)),
             generator=generation.generator if generation else self._generator.info,
             timings_ms=writing.watch.timings_ms,
-            degraded=tuple(dict.fromkeys(degraded)),
+            degraded=degraded,
             usage=generation.usage if generation else Usage(),
         )
-        return AnswerEvent(name="done", data={"answer": answer})
+        return AnswerEvent(name="done", data={"answer": answer, "trace": _trace(request, writing, found, degraded)})
+
+
+def _trace(
+    request: AnswerRequest, writing: Writing, found: SearchResult | None, degraded: tuple[str, ...]
+) -> AnswerTrace:
+    """How the answer came about so far, from what is in hand."""
+    sent = writing.request
+    return AnswerTrace(
+        asked=request.question,
+        question=writing.question,
+        collections=request.collections,
+        filters=request.filters,
+        search=found.trace if found else None,
+        offered=tuple(source.chunk_id for source in writing.sources),
+        messages=sent.messages if sent else (),
+        schema=sent.schema if sent else {},
+        attempts=tuple(writing.attempts),
+        timings_ms=dict(writing.watch.timings_ms),
+        search_ms=found.timings_ms if found else {},
+        degraded=degraded,
+    )
 
 
 def _source(number: int, hit: Hit) -> Source:

@@ -14,9 +14,9 @@ from agents.schema import Draft, answer_schema, read_answer
 from agents.settings import AgentSettings
 from agents.stopwatch import Stopwatch
 from agents.verify import Verifier
-from core.errors import DeadlineExceeded, GenerationInvalid, GeneratorUnavailable
+from core.errors import DeadlineExceeded, FootnoteError, GenerationInvalid, GeneratorUnavailable
 from core.ports import Generator
-from core.types import AnswerEvent, Delta, Generation, GenerationRequest, Message, Source, Statement
+from core.types import AnswerEvent, Attempt, Delta, Generation, GenerationRequest, Message, Source, Statement
 
 ATTEMPTS = 2
 """Tries at an output that satisfies its schema."""
@@ -24,7 +24,10 @@ ATTEMPTS = 2
 
 @dataclass(kw_only=True)
 class Writing:
-    """One answer being written. `statements` grows; `generation` is set at the end."""
+    """One answer being written. `statements` grows; `generation` is set at the end.
+
+    `request` is what the generator was sent last, `attempts` what it wrote each time.
+    """
 
     question: str
     sources: tuple[Source, ...]
@@ -33,6 +36,8 @@ class Writing:
     watch: Stopwatch
     statements: list[Statement] = field(default_factory=list)
     generation: Generation | None = None
+    request: GenerationRequest | None = None
+    attempts: list[Attempt] = field(default_factory=list)
 
 
 class Writer:
@@ -53,19 +58,23 @@ class Writer:
         for attempt in range(1, ATTEMPTS + 1):
             writing.statements.clear()
             yield status("generate")
+            ids = [source.id for source in writing.sources]
+            growing = GrowingAnswer(ids=ids, settings=self._settings.output, max_chars=self._most_chars())
             try:
-                async with aclosing(self._attempt(writing, deadline)) as events:
+                async with aclosing(self._attempt(writing, growing, deadline)) as events:
                     async for event in events:
                         yield event
+                writing.attempts.append(Attempt(output=growing.text))
                 return
-            except GenerationInvalid:
-                if attempt == ATTEMPTS:
+            except FootnoteError as error:
+                writing.attempts.append(Attempt(output=growing.text, problem=error.message))
+                if attempt == ATTEMPTS or not isinstance(error, GenerationInvalid):
                     raise
 
-    async def _attempt(self, writing: Writing, deadline: float) -> AsyncGenerator[AnswerEvent]:
-        ids = [source.id for source in writing.sources]
-        growing = GrowingAnswer(ids=ids, settings=self._settings.output, max_chars=self._most_chars())
-        stream = self._generator.stream(self._request(writing, ids, deadline))
+    async def _attempt(self, writing: Writing, growing: GrowingAnswer, deadline: float) -> AsyncGenerator[AnswerEvent]:
+        ids = list(growing.ids)
+        writing.request = self._request(writing, ids, deadline)
+        stream = self._generator.stream(writing.request)
         final: Generation | None = None
         try:
             while (delta := await self._next(writing, stream, deadline)) is not None:

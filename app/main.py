@@ -20,6 +20,7 @@ from app.metrics import Metrics
 from app.middleware import UPLOADS, BodyLimit, Gate, RequestContext
 from app.ready import Ready
 from app.runs import AnswerRuns
+from app.tracing import Tracing
 from app.watch import JobWatch
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     metrics = Metrics()
     boot = Boot(settings, services_factory)
     limits = Limits(settings.http)
-    runs = AnswerRuns(metrics, limits.answers)
+    tracing = Tracing()
+    runs = AnswerRuns(metrics, limits.answers, tracing)
     watch = JobWatch()
     guard = Guard(settings)
 
@@ -68,6 +70,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     app.state.ready = Ready()
     app.state.durations = JobDurations(metrics)
     app.state.runs = runs
+    app.state.tracing = tracing
     app.state.watch = watch
     app.state.pages = PageCache()
     errors.install(app)

@@ -15,6 +15,7 @@ from app.errors import Cancelled, problem_of
 from app.limits import Share
 from app.metrics import Metrics
 from app.middleware import request_id_var
+from app.tracing import Tracing
 from core.errors import Conflict, FootnoteError, InvalidInput, Unavailable
 from core.types import Filters, Message, Principal
 
@@ -54,9 +55,10 @@ class Run:
 class AnswerRuns:
     """The answers that this process is writing, so many for one caller as `share` allows."""
 
-    def __init__(self, metrics: Metrics, share: Share) -> None:
+    def __init__(self, metrics: Metrics, share: Share, tracing: Tracing) -> None:
         self._metrics = metrics
         self._share = share
+        self._tracing = tracing
         self._runs: dict[str, Run] = {}
         self._closing = False
 
@@ -123,12 +125,13 @@ class AnswerRuns:
         run.task.cancel()
 
     async def close(self) -> None:
-        """Stops every answer, and waits until each has said so."""
+        """Stops every answer, and waits until each has said so and how each came about is kept."""
         self._closing = True
         tasks = [run.task for run in self._runs.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tracing.settled()
 
     def _ended(self, run: Run) -> None:
         self._runs.pop(run.answer_id, None)
@@ -158,6 +161,9 @@ class AnswerRuns:
     async def _answer(self, services: Services, request: AnswerRequest) -> AnswerRecord:
         async with aclosing(services.answerer.run(request)) as events:
             async for event in events:
+                if event.name == "failed":
+                    self._tracing.keep(services.store.traces, request.id, event.data["trace"])
+                    continue
                 if event.name != "done":
                     await services.streams.append(request.id, event.name, event_data(event))
                     continue
@@ -167,6 +173,7 @@ class AnswerRuns:
                 self._metrics.stages("answer", answer.timings_ms)
                 self._metrics.degraded(answer.degraded)
                 await services.streams.append(request.id, "done", shown_answer(record).model_dump_json())
+                self._tracing.keep(services.store.traces, request.id, event.data["trace"])
                 return record
         raise AssertionError("an answer ends in done or raises")
 

@@ -14,6 +14,7 @@ from app.errors import Starting
 from app.limits import Limits
 from app.metrics import Metrics
 from app.runs import AnswerRuns
+from app.tracing import Tracing
 from app.watch import JobWatch
 from core.errors import FootnoteError
 
@@ -55,6 +56,12 @@ async def runs(request: Request) -> AnswerRuns:
     return found
 
 
+async def tracing(request: Request) -> Tracing:
+    """Who keeps how answers came about."""
+    found: Tracing = request.app.state.tracing
+    return found
+
+
 async def limits(request: Request) -> Limits:
     """What each caller may hold at a time."""
     found: Limits = request.app.state.limits
@@ -85,6 +92,7 @@ async def ending() -> AsyncIterator[ExitStack]:
 Wired = Annotated[Parts, Depends(services)]
 Measured = Annotated[Metrics, Depends(metrics)]
 Running = Annotated[AnswerRuns, Depends(runs)]
+Traced = Annotated[Tracing, Depends(tracing)]
 Limited = Annotated[Limits, Depends(limits)]
 Watching = Annotated[JobWatch, Depends(watch)]
 Insider = Annotated[bool, Depends(insider)]

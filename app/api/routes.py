@@ -16,6 +16,7 @@ from app.api import (
     openai,
     search,
     session,
+    traces,
     uploads,
 )
 
@@ -30,6 +31,7 @@ def routers() -> tuple[APIRouter, ...]:
         collections.router,
         search.router,
         answers.router,
+        traces.router,
         conversations.router,
         feedback.router,
         openai.router,

@@ -11,6 +11,7 @@ from pydantic import Field
 from app.api.deps import Measured, Wired
 from app.api.filters import Filters
 from app.api.shapes import COLLECTION_PATTERN, MAX_QUESTION, Box, Mode, Request, Response, problems, shown
+from app.api.trace_shapes import SearchTrace, search_trace
 from app.auth import Caller
 from core import types
 from core.errors import InvalidInput
@@ -27,6 +28,7 @@ class SearchRequest(Request):
     mode: Mode = Field(default="hybrid", description="Meaning and words together, or one of them.")
     rerank: bool | None = Field(default=None, description="Left away: as configured.")
     filters: Filters = Field(default_factory=Filters)
+    trace: bool = Field(default=False, description="Tell what else was proposed and what became of it.")
 
 
 class Hit(Response):
@@ -52,6 +54,7 @@ class SearchResponse(Response):
     hits: list[Hit]
     timings_ms: dict[str, float]
     degraded: list[str]
+    trace: SearchTrace | None = Field(default=None, description="How the hits were found, where it was asked for.")
 
 
 _FOUND: dict[str, Any] = {
@@ -73,6 +76,7 @@ _FOUND: dict[str, Any] = {
     ],
     "timings_ms": {"embed": 2.4, "search": 1.3, "check": 0.9, "total": 5.1},
     "degraded": [],
+    "trace": None,
 }
 
 
@@ -96,6 +100,7 @@ async def search(body: SearchRequest, services: Wired, measured: Measured, calle
         mode=body.mode,
         rerank=body.rerank,
         filters=body.filters.narrowed(),
+        trace=body.trace,
     )
     found = await services.searcher.search(request)
     if not found.hits and body.collection:
@@ -106,6 +111,7 @@ async def search(body: SearchRequest, services: Wired, measured: Measured, calle
         hits=[Hit.model_validate(hit) for hit in found.hits],
         timings_ms=dict(found.timings_ms),
         degraded=list(found.degraded),
+        trace=search_trace(found.trace) if found.trace else None,
     )
     # As JSON at once: returned as a model it would be validated and dumped a second time.
     return HttpResponse(response.model_dump_json(), media_type="application/json")

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from core.types import Answer, Chunk, CitationMark, Scalar
+from core.types import Answer, AnswerTrace, Chunk, CitationMark, Scalar
 
 CHUNK_NAMESPACE = uuid.UUID("6d6f7a3c-3d0f-5d5e-9c53-6f0b7f6e7465")
 
@@ -65,6 +65,11 @@ def answer_adapter() -> TypeAdapter[Answer]:
 
 
 @cache
+def trace_adapter() -> TypeAdapter[AnswerTrace]:
+    return TypeAdapter(AnswerTrace)
+
+
+@cache
 def marks_adapter() -> TypeAdapter[tuple[CitationMark, ...]]:
     return TypeAdapter(tuple[CitationMark, ...])
 
@@ -83,6 +88,14 @@ def dump_answer(answer: Answer) -> str:
 
 def load_answer(column: str) -> Answer:
     return answer_adapter().validate_json(column)
+
+
+def dump_trace(trace: AnswerTrace) -> bytes:
+    return trace_adapter().dump_json(trace)
+
+
+def load_trace(text: bytes) -> AnswerTrace:
+    return trace_adapter().validate_json(text)
 
 
 def dump_marks(marks: tuple[CitationMark, ...]) -> str:

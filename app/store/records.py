@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
-from core.types import Answer, Principal, Scalar
+from core.types import Answer, AnswerTrace, Principal, Scalar
 
 T = TypeVar("T")
 
@@ -195,6 +195,15 @@ class AnswerRecord:
     finished_at: datetime | None = None
     answer: Answer | None = None
     error: Problem | None = None
+    withheld: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TraceRecord:
+    """How an answer came about. `withheld` are the ids of chunks whose documents this reader may no longer see; what
+    they say is blanked, and what was sent and written if they were among the sources."""
+
+    trace: AnswerTrace
     withheld: tuple[str, ...] = ()
 
 

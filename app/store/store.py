@@ -19,6 +19,7 @@ from app.store.idempotency import Idempotency
 from app.store.jobs import Jobs
 from app.store.records import Stats
 from app.store.schema import upgrade
+from app.store.traces import Traces
 from core.errors import ConfigurationError
 
 
@@ -36,6 +37,7 @@ class Store:
         self.jobs = Jobs(database)
         self.conversations = Conversations(database)
         self.answers = Answers(database)
+        self.traces = Traces(database)
         self.feedback = Feedbacks(database)
         self.generations = Generations(database)
         self.idempotency = Idempotency(database)

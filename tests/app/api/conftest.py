@@ -28,14 +28,17 @@ from app.streams import MemoryStreams
 from app.unfinished import Unfinished
 from core.types import (
     Box,
+    Candidate,
     Chunk,
     Delta,
     Generation,
     GenerationRequest,
     GeneratorInfo,
     Hit,
+    Placed,
     SearchRequest,
     SearchResult,
+    SearchTrace,
     Source,
 )
 
@@ -82,7 +85,36 @@ class ScriptedSearcher:
             )
             for rank, item in enumerate(found[: request.limit], start=1)
         )
-        return SearchResult(hits=hits, timings_ms={"embed": 1.0, "search": 2.0, "check": 0.5})
+        trace = _trace(request, hits, refused=len(self.chunk_ids) - len(stored)) if request.trace else None
+        return SearchResult(hits=hits, timings_ms={"embed": 1.0, "search": 2.0, "check": 0.5}, trace=trace)
+
+
+def _trace(request: SearchRequest, hits: Sequence[Hit], refused: int) -> SearchTrace:
+    candidates = [
+        Candidate(
+            chunk_id=hit.chunk_id,
+            document_id=hit.document_id,
+            title=hit.title,
+            excerpt=hit.text,
+            rank=rank,
+            score=hit.score,
+            scores=hit.scores,
+            ranks={},
+            fate="kept",
+            page=hit.page,
+        )
+        for rank, hit in enumerate(hits, start=1)
+    ]
+    return SearchTrace(
+        query=request.query,
+        mode=request.mode,
+        looks=1,
+        proposed=len(hits) + refused,
+        refused=refused,
+        candidates=tuple(candidates),
+        order=tuple(Placed(chunk_id=hit.chunk_id, score=hit.score) for hit in hits),
+        reranked=False,
+    )
 
 
 class ScriptedGenerator:

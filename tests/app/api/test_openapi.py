@@ -38,6 +38,7 @@ ISSUED = {
     "get /v1/answers/{id}",
     "get /v1/answers/{id}/events",
     "post /v1/answers/{id}/cancel",
+    "get /v1/answers/{id}/trace",
     "get /v1/conversations",
     "get /v1/conversations/{id}",
     "patch /v1/conversations/{id}",

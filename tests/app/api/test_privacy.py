@@ -31,6 +31,7 @@ PATHS = [
     ("POST", "/v1/jobs/{job_id}/retry"),
     ("GET", "/v1/answers/{answer_id}"),
     ("GET", "/v1/answers/{answer_id}/events"),
+    ("GET", "/v1/answers/{answer_id}/trace"),
     ("POST", "/v1/answers/{answer_id}/cancel"),
     ("GET", "/v1/conversations/{conversation_id}"),
     ("GET", "/v1/conversations/{conversation_id}/export.md"),
