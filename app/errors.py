@@ -24,6 +24,7 @@ from core.errors import (
     Forbidden,
     GenerationInvalid,
     IndexMismatch,
+    InvalidFilter,
     InvalidInput,
     NotFound,
     Unauthenticated,
@@ -210,11 +211,16 @@ def error_response(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [{"field": _field(item), "message": _sentence(item)} for item in error.errors()[:20]]
+    found = error.errors()
+    errors = [{"field": _field(item), "message": _sentence(item)} for item in found[:20]]
     detail = "; ".join(
         f"{item['field']}: {item['message']}" if item["field"] else item["message"] for item in errors[:3]
     )
-    code = "invalid_json" if any(item.get("type") == "json_invalid" for item in error.errors()) else "invalid_input"
+    code = "invalid_input"
+    if any(item.get("type") == "json_invalid" for item in found):
+        code = "invalid_json"
+    elif all(_is_filter(request, item) for item in found):
+        code, detail = InvalidFilter.code, unusable_filter(errors[0]["field"], errors[0]["message"])
     return _respond(request, problem(422, code, detail, request_id_of(request), errors))
 
 
@@ -243,11 +249,30 @@ def _respond(request: Request, body: Mapping[str, Any], headers: Mapping[str, st
     return problem_response(request.url.path, body, {**(headers or {}), **closing})
 
 
+def unusable_filter(name: str, why: str) -> str:
+    """The sentence that a filter is refused with; `why` is one of its own."""
+    return f"The filter `{name}` cannot be used: {why[:1].lower()}{why[1:]}"
+
+
+def _is_filter(request: Request, item: Mapping[str, Any]) -> bool:
+    """Whether what is wrong would narrow a search, or a listing; how far a listing is read is no filter."""
+    location = item.get("loc", ())
+    if location[:2] == ("body", "filters"):
+        return True
+    operation: str = getattr(request.scope.get("route"), "operation_id", None) or ""
+    return operation.startswith("list_") and location[:1] == ("query",) and location[1] not in ("limit", "cursor")
+
+
 def _field(item: Mapping[str, Any]) -> str:
     """The field's place within what was sent; the location begins with the part of the request it stands in."""
     if item.get("type") == "json_invalid":
         return ""
-    return ".".join(str(part) for part in item.get("loc", ())[1:])
+    return ".".join(_short(str(part)) for part in item.get("loc", ())[1:])
+
+
+def _short(part: str) -> str:
+    """A caller's own word inside a message."""
+    return part if len(part) <= 64 else f"{part[:63]}…"
 
 
 def _sentence(item: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi import Response as HttpResponse
 from pydantic import Field
 
-from app.api.deps import Wired
+from app.api.deps import LISTING, Wired
 from app.api.idempotency import Key, once
 from app.api.shapes import COLLECTION_PATTERN, Request, Response, problems, shown
 from app.auth import Caller
@@ -64,6 +64,7 @@ _COLLECTION: dict[str, Any] = {
     "",
     summary="List collections",
     operation_id="list_collections",
+    dependencies=LISTING,
     responses={**shown({"items": [_COLLECTION]}), **problems()},
 )
 async def list_collections(services: Wired, caller: Caller) -> Collections:

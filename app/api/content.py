@@ -15,7 +15,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi import Response as HttpResponse
 from starlette.responses import FileResponse
 
-from app.api.deps import Parts, Wired
+from app.api.deps import LISTING, Parts, Wired
 from app.api.documents import DocumentId
 from app.api.shapes import Box, Cursor, Limit, Listing, Response, problems, shown
 from app.auth import Caller
@@ -125,6 +125,7 @@ async def download_document(id: DocumentId, services: Wired, caller: Caller) -> 
     "/{id}/chunks",
     summary="A document's passages in reading order",
     operation_id="list_chunks",
+    dependencies=LISTING,
     responses={**shown({"items": [_CHUNK], "next_cursor": None}), **problems(404)},
 )
 async def list_chunks(

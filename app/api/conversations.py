@@ -12,7 +12,7 @@ from pydantic import Field
 
 from app.api.answers_shapes import ANSWER, Answer, shown_answer
 from app.api.conversation_markdown import written
-from app.api.deps import Wired
+from app.api.deps import LISTING, Wired
 from app.api.feedback import FEEDBACK, Feedback
 from app.api.shapes import Cursor, Limit, Listing, Request, Response, problems, shown
 from app.auth import Caller
@@ -66,6 +66,7 @@ _EXPORT = (
     "",
     summary="List your conversations, the last used first",
     operation_id="list_conversations",
+    dependencies=LISTING,
     responses={**shown({"items": [_CONVERSATION], "next_cursor": None}), **problems()},
 )
 async def list_conversations(

@@ -7,16 +7,17 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 
 from app.auth import Caller, Guard, Identified
 from app.boot import Boot
-from app.errors import Starting
+from app.errors import Starting, unusable_filter
 from app.limits import Limits
 from app.metrics import Metrics
 from app.runs import AnswerRuns
 from app.tracing import Tracing
 from app.watch import JobWatch
-from core.errors import FootnoteError
+from core.errors import FootnoteError, InvalidFilter
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -89,6 +90,18 @@ async def ending() -> AsyncIterator[ExitStack]:
         yield stack
 
 
+async def known_parameters(request: Request) -> None:
+    """For listings: a misspelt filter would otherwise tell of everything. Raises `InvalidFilter`."""
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)
+    known = [parameter.alias for parameter in route.dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            word = name if len(name) <= 64 else f"{name[:63]}…"
+            others = f"; there are {', '.join(known)}" if known else ", nor any other"
+            raise InvalidFilter(unusable_filter(word, f"It is not known here{others}."))
+
+
 Wired = Annotated[Parts, Depends(services)]
 Measured = Annotated[Metrics, Depends(metrics)]
 Running = Annotated[AnswerRuns, Depends(runs)]
@@ -96,4 +109,5 @@ Traced = Annotated[Tracing, Depends(tracing)]
 Limited = Annotated[Limits, Depends(limits)]
 Watching = Annotated[JobWatch, Depends(watch)]
 Insider = Annotated[bool, Depends(insider)]
+LISTING = [Depends(known_parameters)]
 AtEnd = Annotated[ExitStack, Depends(ending)]

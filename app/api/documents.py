@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi import Response as HttpResponse
 from pydantic import Field
 
-from app.api.deps import AtEnd, Limited, Parts, Wired
+from app.api.deps import LISTING, AtEnd, Limited, Parts, Wired
 from app.api.idempotency import Key, once
 from app.api.shapes import Cursor, Limit, Listing, Response, problems, shown
 from app.auth import Caller
@@ -207,6 +207,7 @@ def _check_length(length: str | None, limit: int) -> None:
     "",
     summary="List documents, newest first",
     operation_id="list_documents",
+    dependencies=LISTING,
     responses={**shown({"items": [_DOCUMENT], "next_cursor": None}), **problems(404)},
 )
 async def list_documents(

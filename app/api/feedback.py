@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi import Response as HttpResponse
 from pydantic import Field
 
-from app.api.deps import Measured, Wired
+from app.api.deps import LISTING, Measured, Wired
 from app.api.idempotency import Key, once
 from app.api.shapes import Cursor, Limit, Listing, Request, Response, problems, shown
 from app.auth import Caller
@@ -103,6 +103,7 @@ async def give_feedback(
     "",
     summary="List feedback, newest first",
     operation_id="list_feedback",
+    dependencies=LISTING,
     responses={**shown({"items": [FEEDBACK], "next_cursor": None}), **problems()},
 )
 async def list_feedback(

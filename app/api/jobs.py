@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Path, Query
 from fastapi import Response as HttpResponse
 
 from app.api import sse
-from app.api.deps import AtEnd, Limited, Parts, Watching, Wired
+from app.api.deps import LISTING, AtEnd, Limited, Parts, Watching, Wired
 from app.api.shapes import Cursor, ErrorShape, Limit, Listing, Response, problems, shown, streamed
 from app.auth import Caller
 from app.streams import StreamEvent
@@ -76,6 +76,7 @@ _STREAM = (
     "",
     summary="List jobs, newest first",
     operation_id="list_jobs",
+    dependencies=LISTING,
     responses={**shown({"items": [_JOB], "next_cursor": None}), **problems()},
 )
 async def list_jobs(

@@ -16,6 +16,7 @@ import httpx
 from app.cli.output import Exit, err, fail
 from app.folder import noted_address
 from app.settings import Settings
+from core.errors import InvalidFilter
 
 _START_SECONDS = 60.0
 
@@ -27,9 +28,14 @@ class Api:
         self.http = client
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
-        """The decoded JSON of a response; ends the command with the server's own words when it refuses."""
+        """The decoded JSON of a response; ends the command with the server's own words when it refuses.
+
+        Raises `InvalidFilter` where a filter is what is wrong: the command was used wrongly.
+        """
         response = self.request(method, path, **arguments)
         if response.is_error:
+            if _code(response) == InvalidFilter.code:
+                raise InvalidFilter(problem(response))
             fail(problem(response), Exit.NOT_FOUND if response.status_code == 404 else Exit.FAILED)
         return response.json() if response.content else None
 
@@ -57,6 +63,12 @@ def problem(response: httpx.Response) -> str:
         body = response.json()
         return str(body.get("detail") or body.get("title") or response.text)
     return f"HTTP {response.status_code}"
+
+
+def _code(response: httpx.Response) -> str | None:
+    with contextlib.suppress(ValueError, AttributeError):
+        return str(response.json().get("code"))
+    return None
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import typer
 
 from app.cli import admin, collections, configuration, doctor, evaluate, ingest, library, questions, serve
 from app.cli.output import Exit, fail
-from core.errors import ConfigurationError, FootnoteError, NotFound, Unavailable
+from core.errors import ConfigurationError, FootnoteError, InvalidFilter, NotFound, Unavailable
 
 cli = typer.Typer(
     name="footnote",
@@ -44,6 +44,8 @@ def main() -> None:
         cli()
     except ConfigurationError as error:
         fail(error.message, Exit.CONFIGURATION)
+    except InvalidFilter as error:
+        fail(f"{error.code}: {error.message}", Exit.USAGE)
     except NotFound as error:
         fail(error.message, Exit.NOT_FOUND)
     except Unavailable as error:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.client import connect
+from app.cli.filters import Filter, parsed
 from app.cli.output import out, plain, put_json
 from app.settings import load_settings
 from core.types import SearchMode
@@ -20,10 +21,17 @@ def search(
     collection: Collection = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many passages.")] = 10,
     mode: Annotated[SearchMode, typer.Option(help="Which legs search.")] = "hybrid",
+    filters: Filter = None,
     as_json: AsJson = False,
 ) -> None:
     """Find passages, best first, with the scores of each leg."""
-    body = {"query": query, "limit": limit, "mode": mode, **({"collection": collection} if collection else {})}
+    body = {
+        "query": query,
+        "limit": limit,
+        "mode": mode,
+        **({"collection": collection} if collection else {}),
+        **parsed(filters or []),
+    }
     with connect(load_settings()) as api:
         result = api.call("POST", "/v1/search", json=body)
     if as_json:
@@ -42,6 +50,7 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question.", show_default=False)],
     collection: Collection = None,
     conversation: Annotated[str | None, typer.Option(help="Go on with this conversation.")] = None,
+    filters: Filter = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a question; every statement of the answer carries its footnotes."""
@@ -49,6 +58,7 @@ def ask(
         "question": question,
         **({"collection": collection} if collection else {}),
         **({"conversation_id": conversation} if conversation else {}),
+        **parsed(filters or []),
     }
     with connect(load_settings()) as api:
         answer = api.call("POST", "/v1/answers", json=body)

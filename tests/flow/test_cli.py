@@ -77,3 +77,19 @@ def test_a_collection_that_holds_documents_is_deleted_by_force(footnote: Footnot
     code, said, _ = footnote("collections", "delete", "fees", "--yes", "--force")
     assert (code, len(said["job_ids"])) == (0, 1)
     assert all("quorbin" not in hit["text"] for hit in footnote("search", "fee of the quorbin")[1]["hits"])
+
+
+def test_searches_are_narrowed_by_metadata(footnote: Footnote, tmp_path: Path) -> None:
+    for year in ("2025", "2026"):
+        (tmp_path / f"{year}.md").write_text(f"# Prices\n\nThe price of the glimwort in {year} is {year[-2:]} euros.\n")
+        assert footnote("ingest", str(tmp_path / f"{year}.md"), "--metadata", f"year={year}")[0] == 0
+    code, found, _ = footnote("search", "price of the glimwort", "--filter", "year=2026")
+    assert code == 0
+    assert [hit["text"] for hit in found["hits"]] == ["The price of the glimwort in 2026 is 26 euros."]
+    both = footnote("search", "price of the glimwort", "--filter", "year=2026", "--filter", "year=2025")[1]
+    assert len(both["hits"]) == 2
+    answer = footnote("ask", "What is the price of the glimwort?", "--filter", "year=2025")[1]
+    assert [source["text"] for source in answer["sources"]] == ["The price of the glimwort in 2025 is 25 euros."]
+    code, said, words = footnote("search", "price", "--filter", "created_after=soon")
+    assert (code, said) == (2, None)
+    assert "invalid_filter: The filter `filters.created_after`" in words
