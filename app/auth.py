@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 from starlette.datastructures import Headers
 
 from app.errors import CrossOrigin, HostNotAllowed
@@ -137,7 +138,7 @@ class Guard:
             raise HostNotAllowed(
                 "This server does not answer for the host it was called by. Add it to FOOTNOTE_HTTP__ALLOWED_HOSTS."
             )
-        if method not in _SAFE_METHODS and not (self._keyed and "authorization" in headers):
+        if method not in _SAFE_METHODS and not (self._keyed and _shows_key(headers)):
             self._same_origin(host, headers)
 
     def answers_for(self, headers: Headers) -> bool:
@@ -191,6 +192,15 @@ def _digest(token: str) -> bytes:
 
 def _signed(key_digest: bytes, until: str) -> str:
     return hmac.new(key_digest, f"footnote session until {until}".encode(), hashlib.sha256).hexdigest()
+
+
+def _shows_key(headers: Headers) -> bool:
+    """Whether a request carries a key, so that its cookie is not looked at: exactly what `_bearer` takes for one.
+
+    A header of another kind does not count: a browser adds `Basic` to a form's request by itself when asked to.
+    """
+    scheme, token = get_authorization_scheme_param(headers.get("authorization"))
+    return scheme.lower() == "bearer" and bool(token)
 
 
 def _without_port(host: str) -> str:

@@ -77,7 +77,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     openapi.install(app)
     for router in routers():
         app.include_router(router)
-    app.include_router(site.router)
+    site.install(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=settings.http.max_body_bytes, streamed=UPLOADS)
     app.add_middleware(Gate, guard=guard)

@@ -15,14 +15,23 @@ export function navigate(path, { replace = false } = {}) {
 /** The parts of a path that fits `pattern` ("/documents/:id"), null for another path. */
 export function match(pattern, path) {
   const wanted = pattern.split("/");
-  const given = path.split("/");
+  const given = path.split("/").map(decoded);
   if (wanted.length !== given.length) return null;
   const found = {};
   for (const [n, part] of wanted.entries()) {
-    if (part.startsWith(":") && given[n]) found[part.slice(1)] = decodeURIComponent(given[n]);
+    if (part.startsWith(":") && given[n]) found[part.slice(1)] = given[n];
     else if (part !== given[n]) return null;
   }
   return found;
+}
+
+/** A part of a path as it was meant; one that is not well written ("%zz") is none at all. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null;
+  }
 }
 
 /** Follows links inside the page, and the browser's back and forward. */

@@ -8,18 +8,23 @@ import pytest
 
 from app.settings import HttpSettings
 
+OPEN = {"get /healthz": 200, "get /readyz": 200, "post /v1/session": 422, "delete /v1/session": 204}
+"""What may be asked without a key: the probes, and signing in and out."""
 
-async def test_every_route_but_the_probes_wants_a_key(keyed: Any, subtests: pytest.Subtests) -> None:
+
+async def test_every_other_route_wants_a_key(keyed: Any, subtests: pytest.Subtests) -> None:
     for path, operations in keyed.app.openapi()["paths"].items():
         for method in operations:
             with subtests.test(f"{method} {path}"):
                 url = path.replace("{n}", "1").replace("{", "").replace("}", "")
-                response = await keyed.http.request(method, url)
-                if path in ("/healthz", "/readyz"):
-                    assert response.status_code == 200
+                response = await keyed.http.request(method, url, headers={"Tus-Resumable": "1.0.0"})
+                if f"{method} {path}" in OPEN:
+                    assert response.status_code == OPEN[f"{method} {path}"]
                     continue
                 assert response.status_code == 401
                 assert response.headers["www-authenticate"].startswith("Bearer")
+                if method == "head":
+                    continue  # it has no body
                 body = response.json()
                 assert (body.get("error") or body)["code"] == "unauthenticated"
 
