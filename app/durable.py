@@ -19,8 +19,8 @@ _RECOVERIES = 20
 class DurableJobs:
     """Runs jobs as DBOS workflows, `concurrency` of them at once.
 
-    `run(job_id, stage)` does one stage's work, must be safe to do again, records its own failures in the job's row, and
-    says whether the next stage should follow.
+    `run(job_id, stage, attempt)` does one stage's work, must be safe to do again, records its own failures in the job's
+    row, and says whether the next stage should follow.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class DurableJobs:
         database_url: str,
         executor: str,
         concurrency: int,
-        run: Callable[[str, str], Coroutine[Any, Any, bool]],
+        run: Callable[[str, str, int], Coroutine[Any, Any, bool]],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._database_url = database_url
@@ -65,7 +65,8 @@ class DurableJobs:
 
         @DBOS.step(name="stage")
         def stage(job_id: str, name: str) -> bool:
-            return asyncio.run_coroutine_threadsafe(self._run(job_id, name), self._loop).result()
+            attempt = _attempt(DBOS.workflow_id)
+            return asyncio.run_coroutine_threadsafe(self._run(job_id, name, attempt), self._loop).result()
 
         @DBOS.workflow(name="job", max_recovery_attempts=_RECOVERIES)
         def job(job_id: str, stages: Sequence[str]) -> None:
@@ -106,3 +107,8 @@ class DurableJobs:
 
 def _workflow_id(job_id: str, attempt: int) -> str:
     return f"{job_id}:{attempt}"
+
+
+def _attempt(workflow_id: str | None) -> int:
+    assert workflow_id is not None
+    return int(workflow_id.rpartition(":")[2])

@@ -62,12 +62,13 @@ class Jobs:
             ("update", "index"): self._update,
         }
 
-    async def run(self, job_id: str, stage: str) -> bool:
-        """Does one stage and records how it went. True when the next one should follow."""
+    async def run(self, job_id: str, stage: str, attempt: int) -> bool:
+        """Does one stage of an attempt (the first is 1) and records how it went. True when the next should follow."""
         jobs = self._shop.store.jobs
         try:
             job = await jobs.get(job_id)
             if job.status not in {"queued", "running"}:
+                await jobs.spend(job_id, attempt)
                 return False
             if job.status == "queued":
                 await jobs.start(job_id)

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec
-from app.store.jobs import cancel_all, insert_job
+from app.store.job_rows import cancel_all, insert_job
 from app.store.tables import chunks, documents, renditions, versions
 
 

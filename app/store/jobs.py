@@ -7,19 +7,29 @@ may be again.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store import codec, cursors, rows
+from app.store import cursors, rows
 from app.store.access import readable
 from app.store.database import Database
+from app.store.job_rows import (
+    begun,
+    cancel_job,
+    change,
+    insert_job,
+    load,
+    queue_again,
+    settle_version,
+    still_there,
+    with_duration,
+)
 from app.store.records import UNFINISHED, JobKind, JobRecord, JobStatus, Page, VersionStatus
-from app.store.tables import documents, jobs, versions
-from core.errors import Conflict, NotFound
+from app.store.tables import documents, jobs
+from core.errors import Conflict
 from core.types import Principal
 
 _LISTING = "jobs"
@@ -40,17 +50,17 @@ class Jobs:
             job_id = await insert_job(
                 connection, kind=kind, principal_id=principal_id, document_id=document_id, version_id=version_id
             )
-            return await _load(connection, job_id)
+            return await load(connection, job_id)
 
     async def get(self, job_id: str) -> JobRecord:
         """A job, for the worker. Raises `NotFound`."""
         async with self._database.read() as connection:
-            return await _load(connection, job_id)
+            return await load(connection, job_id)
 
     async def get_for(self, job_id: str, principal: Principal) -> JobRecord:
         """A job for its owner, an administrator, or who may read its document. Raises `NotFound` to all others."""
         async with self._database.read() as connection:
-            return await _load(connection, job_id, where=_visible(principal))
+            return await load(connection, job_id, where=_visible(principal))
 
     async def revisions(self, job_ids: Collection[str]) -> Mapping[str, int]:
         """The revisions of these jobs in one question, for whoever waits for a change; unknown ones are left out."""
@@ -131,15 +141,12 @@ class Jobs:
         Raises `Conflict` for a finished job.
         """
         async with self._database.write() as connection:
-            job = await _load(connection, job_id, lock=True)
+            job = await load(connection, job_id, lock=True)
             if job.finished:
                 raise Conflict(f"The job is {job.status} already.")
             if job.status == "running":
                 return job
-            waited = {"queued": _milliseconds(codec.now() - job.updated_at)}
-            return await _change(
-                connection, job_id, status="running", attempts=job.attempts + 1, timings=codec.dump(waited)
-            )
+            return await change(connection, job_id, status="running", attempts=job.attempts + 1, timings=begun(job))
 
     async def advance(
         self, job_id: str, *, stage: str | None = None, progress: float | None = None, detail: str | None = None
@@ -156,14 +163,26 @@ class Jobs:
         if detail is not None:
             values["detail"] = detail
         async with self._database.write() as connection:
-            job = await _load(connection, job_id, lock=True)
-            return job if job.finished or not values else await _change(connection, job_id, **values)
+            job = await load(connection, job_id, lock=True)
+            return job if job.finished or not values else await change(connection, job_id, **values)
 
     async def took(self, job_id: str, stage: str, milliseconds: float) -> JobRecord:
         """Says how long a stage took that is over. A finished job does not change."""
         async with self._database.write() as connection:
-            job = await _load(connection, job_id, lock=True)
-            return job if job.finished else await _change(connection, job_id, timings=_with(job, stage, milliseconds))
+            job = await load(connection, job_id, lock=True)
+            if job.finished:
+                return job
+            return await change(connection, job_id, timings=with_duration(job, stage, milliseconds))
+
+    async def spend(self, job_id: str, attempt: int) -> None:
+        """The durable queue has taken up an attempt and found nothing to do: a retry needs a later number.
+
+        A job that was cancelled while it waited has an attempt that the queue counts and the job book does not.
+        """
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(jobs).where(jobs.c.id == job_id, jobs.c.attempts < attempt).values(attempts=attempt)
+            )
 
     async def succeed(
         self, job_id: str, *, stage: str = "done", detail: str | None = None, took: tuple[str, float] | None = None
@@ -190,14 +209,14 @@ class Jobs:
         **values: Any,
     ) -> JobRecord:
         async with self._database.write() as connection:
-            job = await _load(connection, job_id, lock=True)
+            job = await load(connection, job_id, lock=True)
             if job.finished:
                 return job
             if version_status is not None and job.version_id is not None and job.kind == "ingest":
-                await _settle_version(connection, job.version_id, ("pending", "failed"), version_status)
+                await settle_version(connection, job.version_id, ("pending", "failed"), version_status)
             if took is not None:
-                values["timings"] = _with(job, *took)
-            return await _change(connection, job_id, status=status, ended=True, **values)
+                values["timings"] = with_duration(job, *took)
+            return await change(connection, job_id, status=status, ended=True, **values)
 
     async def request_cancel(self, job_id: str, principal: Principal) -> JobRecord:
         """Asks a job to stop: a queued one is cancelled at once, a running one at its next batch.
@@ -205,131 +224,22 @@ class Jobs:
         Raises `Conflict` for a finished job, `NotFound`.
         """
         async with self._database.write() as connection:
-            job = await _load(connection, job_id, lock=True, where=_visible(principal))
+            job = await load(connection, job_id, lock=True, where=_visible(principal))
             if job.finished:
                 raise Conflict(f"The job is {job.status} already; there is nothing to cancel.")
             if job.kind == "delete":
                 raise Conflict("A deletion cannot be cancelled: the document is gone already, the job only tidies up.")
-            return await _cancel(connection, job)
+            return await cancel_job(connection, job)
 
     async def retry(self, job_id: str, principal: Principal) -> JobRecord:
         """Queues a failed or cancelled job again, its attempts kept. Raises `Conflict` for others, `NotFound`."""
         async with self._database.write() as connection:
-            job = await _load(connection, job_id, lock=True, where=_visible(principal))
+            job = await load(connection, job_id, lock=True, where=_visible(principal))
             if job.status not in ("failed", "cancelled"):
                 raise Conflict(f"Only failed and cancelled jobs can be retried; this one is {job.status}.")
             if job.kind != "delete" and job.document_id is not None:
-                await _still_there(connection, job)
-            if job.version_id is not None and job.kind == "ingest":
-                await _settle_version(connection, job.version_id, ("failed", "cancelled"), "pending")
-            return await _change(
-                connection,
-                job_id,
-                status="queued",
-                progress=0.0,
-                cancel_requested=False,
-                error_code=None,
-                error_message=None,
-                timings="{}",
-                finished_at=None,
-            )
-
-
-async def insert_job(
-    connection: AsyncConnection,
-    *,
-    kind: JobKind,
-    principal_id: str,
-    document_id: str | None = None,
-    version_id: str | None = None,
-    status: JobStatus = "queued",
-    stage: str = "queued",
-) -> str:
-    job_id, at = codec.new_id(), codec.now()
-    await connection.execute(
-        jobs.insert().values(
-            id=job_id,
-            kind=kind,
-            status=status,
-            stage=stage,
-            progress=1.0 if status == "succeeded" else 0.0,
-            attempts=0,
-            detail="",
-            document_id=document_id,
-            version_id=version_id,
-            principal_id=principal_id,
-            cancel_requested=False,
-            revision=1,
-            created_at=at,
-            updated_at=at,
-            finished_at=at if status == "succeeded" else None,
-        )
-    )
-    return job_id
-
-
-async def cancel_all(connection: AsyncConnection, document_id: str) -> None:
-    """Asks every unfinished job of a document to stop."""
-    statement = select(jobs).where(jobs.c.document_id == document_id, jobs.c.status.in_(sorted(UNFINISHED)))
-    for row in (await connection.execute(statement.with_for_update())).all():
-        await _cancel(connection, rows.job(row))
-
-
-async def _cancel(connection: AsyncConnection, job: JobRecord) -> JobRecord:
-    if job.status == "running":
-        return await _change(connection, job.id, cancel_requested=True)
-    if job.version_id is not None and job.kind == "ingest":
-        await _settle_version(connection, job.version_id, ("pending",), "cancelled")
-    return await _change(connection, job.id, status="cancelled", cancel_requested=True, ended=True)
-
-
-async def _settle_version(
-    connection: AsyncConnection, version_id: str, before: tuple[VersionStatus, ...], after: VersionStatus
-) -> None:
-    await connection.execute(
-        update(versions).where(versions.c.id == version_id, versions.c.status.in_(before)).values(status=after)
-    )
-
-
-async def _still_there(connection: AsyncConnection, job: JobRecord) -> None:
-    statement = select(documents.c.id).where(documents.c.id == job.document_id, documents.c.deleted_at.is_(None))
-    if (await connection.execute(statement)).first() is None:
-        raise Conflict("The document was deleted; upload it again instead.")
-    if job.version_id is not None:
-        version = select(versions.c.id).where(versions.c.id == job.version_id)
-        if (await connection.execute(version)).first() is None:
-            raise Conflict("A later version of this document is live already; there is nothing to retry.")
-
-
-def _with(job: JobRecord, stage: str, milliseconds: float) -> str:
-    return codec.dump({**job.timings_ms, stage: round(milliseconds, 3)})
-
-
-def _milliseconds(span: timedelta) -> float:
-    return round(max(span / timedelta(milliseconds=1), 0.0), 3)
-
-
-async def _change(connection: AsyncConnection, job_id: str, *, ended: bool = False, **values: Any) -> JobRecord:
-    at = codec.now()
-    if ended:
-        values["finished_at"] = at
-    statement = (
-        update(jobs)
-        .where(jobs.c.id == job_id)
-        .values(revision=jobs.c.revision + 1, updated_at=at, **values)
-        .returning(*jobs.c)
-    )
-    return rows.job((await connection.execute(statement)).one())
-
-
-async def _load(
-    connection: AsyncConnection, job_id: str, *, lock: bool = False, where: Sequence[ColumnElement[bool]] = ()
-) -> JobRecord:
-    statement = select(jobs).where(jobs.c.id == job_id, *where)
-    row = (await connection.execute(statement.with_for_update() if lock else statement)).first()
-    if row is None:
-        raise _unknown()
-    return rows.job(row)
+                await still_there(connection, job)
+            return await queue_again(connection, job)
 
 
 def _visible(principal: Principal) -> list[ColumnElement[bool]]:
@@ -337,7 +247,3 @@ def _visible(principal: Principal) -> list[ColumnElement[bool]]:
         return []
     document = select(documents.c.id).where(documents.c.id == jobs.c.document_id, readable(principal)).exists()
     return [or_(jobs.c.principal_id == principal.id, and_(jobs.c.document_id.is_not(None), document))]
-
-
-def _unknown() -> NotFound:
-    return NotFound("There is no such job.")

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec, collections, rows
 from app.store.access import may_read
-from app.store.jobs import insert_job
+from app.store.job_rows import insert_job
 from app.store.records import Begun, NewUpload
 from app.store.tables import document_groups, documents, versions
 from core.errors import Forbidden, InvalidInput

@@ -85,8 +85,10 @@ class Yard:
 
     async def work(self, job_id: str, *, until: str | None = None) -> JobRecord:
         """Runs a job's stages, as far as they follow one another, or up to and with the stage `until`."""
-        for stage in STAGES[(await self.store.jobs.get(job_id)).kind]:
-            if not await self.jobs.run(job_id, stage) or stage == until:
+        job = await self.store.jobs.get(job_id)
+        attempt = job.attempts if job.status == "running" else job.attempts + 1
+        for stage in STAGES[job.kind]:
+            if not await self.jobs.run(job_id, stage, attempt) or stage == until:
                 break
         return await self.store.jobs.get(job_id)
 

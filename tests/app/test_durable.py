@@ -16,9 +16,9 @@ from app.durable import DurableJobs
 
 folder, submit = sys.argv[1], sys.argv[2] == "submit"
 
-async def run(job_id, stage):
+async def run(job_id, stage, attempt):
     with open(f"{folder}/log", "a") as file:
-        file.write(f"{job_id} {stage}\\n")
+        file.write(f"{job_id} {stage} {attempt}\\n")
     if stage == "slow" and not os.path.exists(f"{folder}/go"):
         await asyncio.sleep(60)
     return stage != "refuse"
@@ -30,6 +30,7 @@ async def main():
         for _ in range(2):
             await jobs.submit("a", 1, ["quick", "slow", "last"])
         await jobs.submit("b", 1, ["quick", "refuse", "never"])
+        await jobs.submit("c", 3, ["quick"])
     while not os.path.exists(f"{folder}/stop"):
         await asyncio.sleep(0.05)
     print(await jobs.state("a", 1), await jobs.state("nobody", 1), flush=True)
@@ -69,18 +70,20 @@ def wait_for(folder: Path, line: str, times: int = 1) -> None:
 
 def test_a_killed_job_goes_on_at_its_stage(tmp_path: Path, process) -> None:
     first = process("submit")
-    wait_for(tmp_path, "a slow")
-    wait_for(tmp_path, "b refuse")
+    wait_for(tmp_path, "a slow 1")
+    wait_for(tmp_path, "b refuse 1")
     first.send_signal(signal.SIGKILL)
     first.wait()
 
     (tmp_path / "go").touch()
     second = process("resume")
-    wait_for(tmp_path, "a last")
+    wait_for(tmp_path, "a last 1")
+    wait_for(tmp_path, "c quick 3")
     (tmp_path / "stop").touch()
 
     assert second.communicate(timeout=60)[0].split() == ["over", "unknown"]
     log = lines(tmp_path)
-    assert log.count("a quick") == 1, "a finished stage is not done again, nor is a job submitted twice"
-    assert log.count("a slow") == 2, "the stage it was killed in is"
-    assert "b never" not in log, "a stage that says no ends the job"
+    assert log.count("a quick 1") == 1, "a finished stage is not done again, nor is a job submitted twice"
+    assert log.count("a slow 1") == 2, "the stage it was killed in is"
+    assert log.count("c quick 3") == 1, "an attempt is told its number"
+    assert "b never 1" not in log, "a stage that says no ends the job"

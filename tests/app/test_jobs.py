@@ -39,3 +39,21 @@ async def test_a_stage_that_failed_has_no_duration_and_a_retry_begins_anew(yard:
     assert failed.finished_at is not None
     retried = await yard.store.jobs.retry(begun.job_id, ANA)
     assert (dict(retried.timings_ms), retried.finished_at) == ({}, None)
+
+
+async def test_a_job_that_was_cancelled_while_it_waited_can_be_retried(yard: Any) -> None:
+    """The durable queue runs each attempt once: what it found cancelled it will not take up again."""
+    begun = await yard.upload("leave.txt", "Everyone has 28 days of leave.")
+    await yard.store.jobs.request_cancel(begun.job_id, ANA)
+    assert not await yard.jobs.run(begun.job_id, "parse", 1)
+    retried = await yard.store.jobs.retry(begun.job_id, ANA)
+    assert (retried.status, retried.attempts) == ("queued", 1)
+    assert (await yard.work(begun.job_id)).status == "succeeded"
+
+
+async def test_a_retry_before_the_queue_came_to_it_needs_no_other_number(yard: Any) -> None:
+    begun = await yard.upload("leave.txt", "Everyone has 28 days of leave.")
+    await yard.store.jobs.request_cancel(begun.job_id, ANA)
+    retried = await yard.store.jobs.retry(begun.job_id, ANA)
+    assert (retried.status, retried.attempts) == ("queued", 0)
+    assert (await yard.work(begun.job_id)).attempts == 1

@@ -168,3 +168,17 @@ async def test_an_unknown_job(kit):
     for call in (kit.store.jobs.get("x"), kit.store.jobs.start("x"), kit.store.jobs.get_for("x", kit.admin)):
         with pytest.raises(NotFound):
             await call
+
+
+async def test_a_spent_attempt_is_not_counted_twice_nor_told_as_a_change(kit):
+    begun = await kit.begin()
+    await kit.store.jobs.request_cancel(begun.job_id, kit.ada)
+    before = await kit.store.jobs.get(begun.job_id)
+    for _ in range(2):
+        await kit.store.jobs.spend(begun.job_id, 1)
+    after = await kit.store.jobs.get(begun.job_id)
+    assert (after.attempts, after.revision, after.updated_at) == (1, before.revision, before.updated_at)
+    await kit.store.jobs.retry(begun.job_id, kit.ada)
+    assert (await kit.store.jobs.start(begun.job_id)).attempts == 2
+    await kit.store.jobs.spend(begun.job_id, 1)
+    assert (await kit.store.jobs.get(begun.job_id)).attempts == 2
