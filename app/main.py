@@ -15,6 +15,7 @@ from app.api.routes import routers
 from app.auth import Guard, Keys
 from app.boot import Boot
 from app.durations import JobDurations
+from app.keeper import Keeper
 from app.limits import Limits
 from app.metrics import Metrics
 from app.middleware import UPLOADS, BodyLimit, Gate, RequestContext
@@ -40,15 +41,19 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     runs = AnswerRuns(metrics, limits.answers, tracing)
     watch = JobWatch()
     guard = Guard(settings)
+    durations = JobDurations(metrics)
+    keeper = Keeper(boot, metrics.history, durations, trace_days=settings.history.trace_days)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         boot.start()
+        keeper.start()
         try:
             yield
         finally:
             await runs.close()
             await watch.close()
+            await keeper.close()
             await boot.stop()
 
     app = FastAPI(
@@ -68,7 +73,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     app.state.limits = limits
     app.state.guard = guard
     app.state.ready = Ready()
-    app.state.durations = JobDurations(metrics)
+    app.state.durations = durations
     app.state.runs = runs
     app.state.tracing = tracing
     app.state.watch = watch

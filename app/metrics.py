@@ -7,17 +7,23 @@ from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from app.history import History
+
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _WORK = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
 class Metrics:
-    """The counters of one server. Labels are bounded: route templates, stages, codes and reasons, never ids."""
+    """The counters of one server. Labels are bounded: route templates, stages, codes and reasons, never ids.
+
+    What is worth a look by time is counted in `history` as well, for those who run no Prometheus.
+    """
 
     content_type = "text/plain; version=0.0.4; charset=utf-8"
 
-    def __init__(self) -> None:
+    def __init__(self, history: History | None = None) -> None:
+        self.history = history or History()
         self.registry = CollectorRegistry()
         self._requests = Histogram(
             "footnote_http_request_duration_seconds",
@@ -68,20 +74,24 @@ class Metrics:
         """Notes how long each stage of a search or an answer took."""
         for stage, milliseconds in timings_ms.items():
             self._stages.labels(operation, stage).observe(milliseconds / 1000)
+        self.history.stages(operation, timings_ms)
 
     def job_stages(self, kind: str, timings_ms: Mapping[str, float]) -> None:
         """Notes how long each stage of a job took."""
         for stage, milliseconds in timings_ms.items():
             self._job_stages.labels(kind, stage).observe(milliseconds / 1000)
+        self.history.stages("job", timings_ms)
 
     def error(self, code: str) -> None:
         """Counts an error told to a caller."""
         self._errors.labels(code).inc()
+        self.history.error(code)
 
     def degraded(self, reasons: Iterable[str]) -> None:
         """Counts each way in which a response was worse than configured."""
         for reason in reasons:
             self._degraded.labels(reason).inc()
+            self.history.degraded((reason,))
 
     def answer(self, answerable: bool) -> None:
         """Counts a finished answer."""

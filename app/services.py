@@ -21,11 +21,24 @@ RenderPage = Callable[[Path, int, Sequence[Box]], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, kw_only=True)
+class IndexState:
+    """How the index fares. `pending` points await a rebuild, `stage` is the running one's or "idle"; `lacking` live
+    versions are not whole in it. What an engine does not tell is None."""
+
+    points: int
+    lacking: int
+    pending: int | None = None
+    stage: str | None = None
+    disk_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Services:
     """The parts of one server process.
 
     `generation` is the index build this process answers from, `pipeline` the fingerprint under which uploads are read
-    and chunked, and `workers` says how each worker process fares, for `/readyz`.
+    and chunked, and `workers` says how each worker process fares, for `/readyz`. `processes` are the ids of the
+    processes that belong to the server, by name; `index_state` asks the index and raises `IndexUnavailable`.
     """
 
     settings: Settings
@@ -40,4 +53,6 @@ class Services:
     generation: int
     pipeline: str
     workers: Callable[[], Mapping[str, str]]
+    processes: Callable[[], Mapping[str, int]]
+    index_state: Callable[[], Awaitable[IndexState]]
     render: RenderPage

@@ -95,6 +95,14 @@ class JobSettings(Room):
     attempts: int = Field(default=3, ge=1, description="Tries of a stage that met an unavailable part.")
 
 
+class HistorySettings(Room):
+    """What is kept of the past."""
+
+    trace_days: int = Field(
+        default=30, ge=1, description="Days for which it is kept how an answer came about, with prompt and raw output."
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be configured, one group a room."""
 
@@ -114,6 +122,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
     jobs: JobSettings = JobSettings()
+    history: HistorySettings = HistorySettings()
     ingestion: IngestionSettings = IngestionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     agents: AgentSettings = AgentSettings()

@@ -15,7 +15,7 @@ from agents.answer import Answerer
 from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
 from app.gaps import CandidSearcher, Gaps
-from app.services import Services
+from app.services import IndexState, Services
 from app.settings import Settings
 from app.store.blobs import FolderBlobs
 from app.store.records import IndexGeneration, NewGeneration
@@ -30,7 +30,7 @@ from ingestion import pipeline
 from ingestion.render import render_page
 from retrieval import edge_process, index_edge
 from retrieval.lexical import Bm25Encoder
-from retrieval.ports import LexicalEncoder, Reranker, VectorIndex
+from retrieval.ports import LexicalEncoder, Reranker, Scope, VectorIndex
 from retrieval.rpc import socket_path
 from retrieval.scripts import reader_of
 from retrieval.search import HybridSearcher
@@ -232,6 +232,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             generation=generation.id,
             pipeline=generation.pipeline,
             workers=partial(_workers, supervisor),
+            processes=partial(_processes, supervisor),
+            index_state=partial(_index_state, index, gaps),
             render=partial(_render, settings),
         )
 
@@ -281,6 +283,24 @@ def _workers(supervisor: Supervisor) -> Mapping[str, str]:
         child.name: f"{'running' if child.running else 'down'}, {child.restarts} restarts"
         for child in supervisor.children
     }
+
+
+def _processes(supervisor: Supervisor) -> Mapping[str, int]:
+    running = (child for child in supervisor.children if child.running)
+    return {child.name: child.process.pid for child in running if child.process is not None}
+
+
+async def _index_state(index: VectorIndex, gaps: Gaps) -> IndexState:
+    if not isinstance(index, index_edge.EdgeIndex):
+        return IndexState(points=await index.count(Scope(groups=None)), lacking=gaps.lacking)
+    info = await index.info()
+    return IndexState(
+        points=info.points,
+        lacking=gaps.lacking,
+        pending=info.pending,
+        stage=info.stage,
+        disk_bytes=info.disk_bytes,
+    )
 
 
 async def _render(settings: Settings, path: Path, page: int, boxes: Sequence[Box]) -> bytes:

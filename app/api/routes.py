@@ -16,6 +16,7 @@ from app.api import (
     openai,
     search,
     session,
+    stats,
     traces,
     uploads,
 )
@@ -36,5 +37,6 @@ def routers() -> tuple[APIRouter, ...]:
         feedback.router,
         openai.router,
         session.router,
+        stats.router,
         health.router,
     )

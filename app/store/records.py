@@ -250,6 +250,14 @@ class StoredResponse:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """Answers (answered, abstained, failed) and feedback (up, down) by the second at which each step of time began."""
+
+    answers: Mapping[str, Mapping[int, int]]
+    feedback: Mapping[str, Mapping[int, int]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stats:
     """Figures for the metrics. `answers` counts by (day as YYYY-MM-DD in UTC, answerable) over the last days."""
 

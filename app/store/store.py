@@ -14,6 +14,7 @@ from app.store.conversations import Conversations
 from app.store.database import BUSY_SECONDS, Database
 from app.store.documents import Documents
 from app.store.feedback import Feedbacks
+from app.store.figures import FigureBook
 from app.store.generations import Generations
 from app.store.idempotency import Idempotency
 from app.store.jobs import Jobs
@@ -39,6 +40,7 @@ class Store:
         self.answers = Answers(database)
         self.traces = Traces(database)
         self.feedback = Feedbacks(database)
+        self.figures = FigureBook(database)
         self.generations = Generations(database)
         self.idempotency = Idempotency(database)
 

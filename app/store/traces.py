@@ -81,7 +81,8 @@ def _documents(trace: AnswerTrace, record: AnswerRecord) -> dict[str, str]:
     """The document of each chunk that the trace names."""
     candidates = trace.search.candidates if trace.search else ()
     sources = record.answer.sources if record.answer else ()
-    return {one.chunk_id: one.document_id for one in (*sources, *candidates)}
+    named = {source.chunk_id: source.document_id for source in sources}
+    return named | {candidate.chunk_id: candidate.document_id for candidate in candidates}
 
 
 def _withheld(trace: AnswerTrace, record: AnswerRecord, seen: frozenset[str]) -> TraceRecord:

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from agents.answer import Answerer
 from app.main import create_app
-from app.services import Services
+from app.services import IndexState, Services
 from app.settings import ApiKey, AuthSettings, HttpSettings, Settings
 from app.store.blobs import FolderBlobs
 from app.store.records import NewGeneration
@@ -179,6 +179,9 @@ class CountingIndex:
             raise self.error
         return 0
 
+    async def state(self) -> IndexState:
+        return IndexState(points=await self.count(None), lacking=0, stage="idle")
+
 
 @dataclass(kw_only=True)
 class World:
@@ -298,6 +301,8 @@ async def _services(world: World) -> AsyncIterator[Services]:
         generation=world.generation,
         pipeline="p",
         workers=lambda: {"worker-0": "running"},
+        processes=dict,
+        index_state=world.index.state,
         render=world.render,
     )
 

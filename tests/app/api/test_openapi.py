@@ -52,6 +52,7 @@ ISSUED = {
     "post /v1/chat/completions",
     "get /v1/models",
     "get /v1/models/{model}",
+    "get /v1/stats",
     "get /healthz",
     "get /readyz",
     "get /metrics",
