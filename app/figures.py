@@ -47,7 +47,8 @@ class Figures:
     """Counts of one stretch of time; two of them can be added.
 
     `stages` holds a histogram for each "operation.stage", `errors` how often each code was told, `degraded` how often
-    each reason. `queued` and `running` are the most jobs that were seen in these states at a time; None where nobody looked.
+    each reason. `queued` and `running` are the most jobs that were seen in these states at a time; None where nobody
+    looked.
     """
 
     stages: dict[str, Histogram] = field(default_factory=dict)
