@@ -3,7 +3,8 @@
 import { Marked } from "../vendor/marked.js";
 import DOMPurify from "../vendor/purify.js";
 
-const marked = new Marked({ gfm: true, breaks: false });
+// Tags are no Markdown here: what looks like one stays the text that it is.
+const marked = new Marked({ gfm: true, breaks: false, tokenizer: { html: () => undefined, tag: () => undefined } });
 
 const ALLOWED = {
   ALLOWED_TAGS: [

@@ -1,0 +1,40 @@
+// What a reader says of an answer, on its way to the server.
+import { announce } from "../../lib/announce.js";
+import { api } from "../../lib/api.js";
+import { t } from "../../lib/texts.js";
+import { toast } from "../../parts/toasts.js";
+
+/** The short list of reasons, by rating. */
+export const REASONS = {
+  up: ["correct", "complete", "well_sourced"],
+  down: ["wrong", "incomplete", "bad_sources", "outdated", "misunderstood", "other"],
+};
+
+/** What is sent for a turn: everything that was said before, with `changes`. A reason of the other thumb falls away. */
+export function saying(turn, changes) {
+  const { reason = null, comment = null, corrected = null, citations = [], rating = null } = turn.feedback ?? {};
+  const said = { rating, reason, comment, corrected, citations, ...changes };
+  const fits = REASONS[said.rating]?.includes(said.reason) || said.rating === rating;
+  return { answer_id: turn.id, ...said, reason: fits ? said.reason : null };
+}
+
+/** Sends it; `onSaid(turn, feedback)` is told what holds now. Throws `Problem`. */
+export async function say(turn, changes, onSaid) {
+  onSaid(turn, await api("/v1/feedback", { method: "POST", body: saying(turn, changes) }));
+  announce(t("feedback.thanks"));
+}
+
+/** A thumb: shown at once, and taken back if the server does not take it. */
+export async function rate(turn, rating, onSaid) {
+  const before = turn.feedback;
+  onSaid(turn, { citations: [], ...before, rating });
+  try {
+    await say(turn, { rating }, onSaid);
+  } catch (problem) {
+    onSaid(turn, before);
+    toast(problem.message, { kind: "bad" });
+  }
+}
+
+/** The answer's own text, as a correction begins. */
+export const ownText = (turn) => turn.statements.map((statement) => statement.text).join("\n\n");
