@@ -2,6 +2,7 @@
 import { html, render } from "./lib/html.js";
 import { api, session } from "./lib/api.js";
 import { startRouter } from "./lib/router.js";
+import { passes, presence } from "./lib/presence.js";
 import { loadTexts } from "./lib/texts.js";
 import { startTheme } from "./lib/theme.js";
 import { startShortcuts } from "./parts/shortcuts.js";
@@ -19,4 +20,5 @@ await Promise.all([loadTexts(), askSession()]);
 startTheme();
 startRouter();
 startShortcuts();
+presence.watch((found) => found === "here" && passes(session.get()?.problem) && askSession());
 render(html`<${Shell} onRetry=${askSession} />`, document.getElementById("app"));

@@ -2,6 +2,7 @@
 
 Everything a page does wrong fails its test: errors on the console, exceptions, refusals by the Content-Security-Policy,
 responses that report a failure, requests to any other host. What a test provokes it names with `faults.expect`.
+The policy holds for Playwright too: `page.wait_for_function` cannot be used, `expect` waits as well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 // Requests to the server, and its refusals as `Problem`s.
+import { doubt } from "./presence.js";
 import { createStore } from "./store.js";
 import { t } from "./texts.js";
 
@@ -25,6 +26,7 @@ export async function problemOf(response) {
     // A proxy may have answered with a page of its own.
   }
   if (response.status === 401) session.set({ signedOut: true });
+  if (body.code === "starting" || (!body.code && [502, 503, 504].includes(response.status))) doubt();
   return new Problem({
     status: response.status,
     code: body.code ?? "unknown",
@@ -47,6 +49,7 @@ export async function send(path, { method = "GET", body, headers = {}, signal } 
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    doubt();
     throw new Problem({ status: 0, code: "unreachable", message: t("error.unreachable") });
   }
   if (!response.ok) throw await problemOf(response);

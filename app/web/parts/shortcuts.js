@@ -1,5 +1,5 @@
 // The keyboard: every shortcut is registered here, so that the list under "?" is always whole.
-import { html, useEffect } from "../lib/html.js";
+import { html, useEffect, useRef } from "../lib/html.js";
 import { createStore, useStore } from "../lib/store.js";
 import { t } from "../lib/texts.js";
 import { Dialog } from "./dialog.js";
@@ -11,12 +11,13 @@ const listOpen = createStore(false);
  * While the component is drawn, `keys` ("/", "g d", "Escape", "Mod+k") runs `run`. `label` is its text in the list.
  * Single letters are not heard while something is being typed; `Mod` is ⌘ or Ctrl and always is.
  */
-export function useShortcut(keys, label, run, dependencies = []) {
+export function useShortcut(keys, label, run) {
+  const entry = useRef({}).current;
+  Object.assign(entry, { keys, label, run }); // the language, and what `run` closes over, may have changed
   useEffect(() => {
-    const entry = { keys, label, run };
     registered.set((all) => [...all, entry]);
     return () => registered.set((all) => all.filter((item) => item !== entry));
-  }, dependencies);
+  }, []);
 }
 
 export const showShortcuts = () => listOpen.set(true);

@@ -1,19 +1,24 @@
 // What surrounds every view: the sidebar with the way between them, and the one view that the address names.
-import { html, useEffect, useState } from "../lib/html.js";
+import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { session } from "../lib/api.js";
 import { match, navigate, route } from "../lib/router.js";
 import { useStore } from "../lib/store.js";
 import { language, t } from "../lib/texts.js";
+import { nameView } from "../lib/title.js";
 import { Icon } from "../parts/icon.js";
 import { Shortcuts, useShortcut } from "../parts/shortcuts.js";
 import { Failed, Loading } from "../parts/states.js";
 import { Toasts } from "../parts/toasts.js";
+import { Presence } from "./presence.js";
 import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
 
+// One function for both addresses: a new conversation stays as it is drawn when it gets its own.
+const chat = () => import("./chat/chat.js");
+
 const VIEWS = [
-  ["/", "chat", () => import("./chat/chat.js")],
-  ["/c/:id", "chat", () => import("./chat/chat.js")],
+  ["/", "chat", chat],
+  ["/c/:id", "chat", chat],
   ["/documents", "documents", () => import("./documents/documents.js")],
   ["/documents/:id", "documents", () => import("./documents/document.js")],
   ["/search", "search", () => import("./search/search.js")],
@@ -72,14 +77,17 @@ export function Shell({ onRetry }) {
 
 function Frame() {
   const { path, query } = useStore(route);
-  const [drawer, setDrawer] = useState(false);
   const view = viewAt(path);
-  useEffect(() => setDrawer(false), [path]);
+  const [drawer, setDrawer] = useDrawer(path);
+  useViewName(view);
   useShortcut("g c", t("shortcut.chat"), () => navigate("/"));
   useShortcut("g d", t("shortcut.documents"), () => navigate("/documents"));
   useShortcut("g s", t("shortcut.search"), () => navigate("/search"));
   useShortcut("g t", t("shortcut.status"), () => navigate("/status"));
-  return html`<div class=${drawer ? "frame drawer-open" : "frame"}>
+  return html`<div
+    class=${drawer ? "frame drawer-open" : "frame"}
+    onKeyDown=${(event) => event.key === "Escape" && !event.defaultPrevented && setDrawer(false)}
+  >
     <a class="skip" href="#main" target="_self" onClick=${focusMain}>${t("nav.skip")}</a>
     <header class="top-bar">
       <button
@@ -96,10 +104,41 @@ function Frame() {
     </header>
     <${Sidebar} current=${view?.name} path=${path} onLeave=${() => setDrawer(false)} />
     <div class="drawer-back" onClick=${() => setDrawer(false)}></div>
-    <main id="main" class="main" tabindex="-1"><${Outlet} view=${view} query=${query} /></main>
+    <main id="main" class="main" tabindex="-1" inert=${drawer}><${Outlet} view=${view} query=${query} /></main>
+    <${Presence} />
     <${Toasts} />
     <${Shortcuts} />
   </div>`;
+}
+
+/** The sidebar on narrow screens: `[open, setOpen]`. What it covers cannot be reached, and no focus stays in it. */
+function useDrawer(path) {
+  const [open, setOpen] = useState(false);
+  const before = useRef({ open, path });
+  useEffect(() => setOpen(false), [path]);
+  useEffect(() => {
+    const wide = matchMedia("(min-width: 861px)");
+    const close = () => setOpen(false);
+    wide.addEventListener("change", close);
+    return () => wide.removeEventListener("change", close);
+  }, []);
+  useEffect(() => {
+    const was = before.current;
+    before.current = { open, path };
+    if (!was.open || open || !document.getElementById("sidebar").contains(document.activeElement)) return;
+    document.querySelector(was.path === path ? ".top-bar button" : "#main").focus();
+  }, [open]);
+  return [open, setOpen];
+}
+
+/** Names the page after its view, and says the name when the reader came from another one. */
+function useViewName(view) {
+  const name = !view ? t("error.not_here") : view.name === "chat" ? "" : t(`nav.${view.name}`);
+  const first = useRef(true);
+  useEffect(() => {
+    nameView(name, { spoken: !first.current });
+    first.current = false;
+  }, [name]);
 }
 
 function focusMain(event) {

@@ -7,6 +7,7 @@ import { theme } from "../lib/theme.js";
 import { Icon } from "../parts/icon.js";
 import { Menu } from "../parts/menu.js";
 import { showShortcuts } from "../parts/shortcuts.js";
+import { toast } from "../parts/toasts.js";
 import { Conversations } from "./chat/conversations.js";
 
 const LINKS = [
@@ -18,9 +19,9 @@ const THEMES = { system: "monitor", light: "sun", dark: "moon" };
 
 /** `current` is the view shown; `onLeave` is called when something was chosen. */
 export function Sidebar({ current, path, onLeave }) {
-  return html`<aside id="sidebar" class="sidebar">
+  return html`<aside id="sidebar" class="sidebar" onClick=${(event) => event.target.closest("a") && onLeave()}>
     <a class="brand" href="/"><img src=${new URL("../icon.svg", import.meta.url).pathname} alt="" width="24" height="24" />Footnote</a>
-    <a class="button primary new-chat" href="/" onClick=${onLeave}><${Icon} name="plus" />${t("nav.new_chat")}</a>
+    <a class="button primary new-chat" href="/"><${Icon} name="plus" />${t("nav.new_chat")}</a>
     <nav class="nav" aria-label=${t("nav.label")}>
       ${LINKS.map(
         ([href, name, icon]) =>
@@ -67,12 +68,18 @@ function Foot() {
       class="icon-button"
       aria-label=${t("sign_in.leave", { id: who.principal.id })}
       title=${t("sign_in.leave", { id: who.principal.id })}
-      onClick=${async () => {
-        await api("/v1/session", { method: "DELETE" });
-        session.set({ signedOut: true });
-      }}
+      onClick=${signOut}
     >
       <${Icon} name="log-out" />
     </button>`}
   </footer>`;
+}
+
+async function signOut() {
+  try {
+    await api("/v1/session", { method: "DELETE" });
+    session.set({ signedOut: true });
+  } catch (problem) {
+    toast(problem.message, { kind: "bad" });
+  }
 }
