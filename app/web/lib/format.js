@@ -14,7 +14,8 @@ export function bytes(value) {
     step += 1;
   }
   const digits = step > 0 && value < 10 ? 1 : 0;
-  return number(value, { style: "unit", unit: units[step], unitDisplay: "short", maximumFractionDigits: digits });
+  const unitDisplay = step ? "short" : "long"; // "43 bytes", since its short form has no plural
+  return number(value, { style: "unit", unit: units[step], unitDisplay, maximumFractionDigits: digits });
 }
 
 /** Milliseconds, for example "12 ms" or "1.3 s". */
