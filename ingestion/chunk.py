@@ -23,7 +23,7 @@ from ingestion.outline import Section, offsets, sections
 from ingestion.pack import Overlap
 from ingestion.pieces import Piece, pieces
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same document would give other chunks, so that what was cut before is known to be old."""
 
 Found = Mapping[int, Sequence[Piece]]

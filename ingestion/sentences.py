@@ -48,6 +48,7 @@ _LAST_WORD = re.compile(r"([\w.º]+)\.$")
 _ORDINAL = re.compile(r"(?:^|[\s(–-])\d{1,2}\.$")
 _OPENING = re.compile(r"(?<=\s)[\"'“„«‹‘‚(\[{]+$|(?<=[。！？])[“‘「『《（【]+$")
 _BULLET = re.compile(r"(?<=\s)[•▪◦‣●■]\s|(?<=\n)[ \t]*(?:[-*–]|\d{1,2}[.)])[ \t]")
+_YEAR = re.compile(r"(?<![\d.,])(?:1[5-9]|2[01])\d\d\.\s+(?=[^\W\d_])")  # spaCy's German takes "2021." for an ordinal
 _ASCII_MARK = re.compile(r"[.!?]$")
 
 _lock = threading.Lock()
@@ -99,8 +100,8 @@ def split(texts: Sequence[str], languages: Sequence[str]) -> list[list[Span]]:
 
 
 def _raw(pipeline: Any, text: str) -> list[int]:
-    """Where spaCy begins a new sentence, and where a bullet does, in running text or at a line's beginning."""
-    cuts = {match.start() for match in _BULLET.finditer(text)}
+    """Where spaCy begins a new sentence, and where a bullet or what follows a year and a dot does."""
+    cuts = {match.start() for match in _BULLET.finditer(text)} | {match.end() for match in _YEAR.finditer(text)}
     first = 0
     while first < len(text):
         last = _window_end(text, first)

@@ -160,7 +160,7 @@ def _block(group: Group, page: int, profile: Profile, *, heading: bool) -> Itera
         yield Block(kind="heading", text=text, page=page, boxes=boxes, level=level)
     elif bullet := _BULLET.match(text):
         if text[bullet.end() :]:
-            yield Block(kind="list_item", text=text[bullet.end() :], page=page, boxes=boxes)
+            yield Block(kind="list_item", text=f"- {text[bullet.end() :]}", page=page, boxes=boxes)
     elif _NUMBERED.match(text):
         yield Block(kind="list_item", text=text, page=page, boxes=boxes)
     elif text.strip("_-–—=. "):

@@ -208,7 +208,7 @@ def test_lines_are_joined(lines: list[str], text: str) -> None:
     assert join_lines(lines, frozenset({"long", "term", "long-term"})) == text
 
 
-def test_list_items_lose_their_bullet_and_keep_their_number() -> None:
+def test_list_items_have_one_kind_of_bullet_and_keep_their_number() -> None:
     pieces = [
         piece("• First thing to do", 50, 100),
         piece("•", 50, 116, width=4),
@@ -218,7 +218,7 @@ def test_list_items_lose_their_bullet_and_keep_their_number() -> None:
 
     found = [(block.kind, block.text) for block in laid_out(pieces)]
 
-    assert found == [("list_item", "First thing to do"), ("list_item", "Second thing"), ("list_item", "2. Third")]
+    assert found == [("list_item", "- First thing to do"), ("list_item", "- Second thing"), ("list_item", "2. Third")]
 
 
 def minutes(*items: str) -> list[tuple[str, str]]:
