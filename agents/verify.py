@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from agents.settings import VerifySettings
 from core.ports import Embedder
-from core.terms import numbers, squeezed, terms
+from core.terms import begins_item, numbers, squeezed, terms, unnumbered
 from core.types import Source, Vectors
 
 CAP = 0.3
@@ -86,11 +86,14 @@ def _products(rows: Vectors) -> NDArray[np.float32]:
 
 def _verbatim(statement: str, source: Source) -> bool:
     """Is it whole sentences of the source, but for white space, hyphenation and marks? For a table: one row's words."""
-    if numbers(statement) - numbers(source.text):
+    found = _sentences(source)
+    if source.heading_path and begins_item(found[0]):  # a list that its heading leads to
+        found.insert(0, unnumbered(source.heading_path[-1]))
+    if numbers(statement) - numbers(" ".join([found[0], source.text])):
         return False
     said = squeezed(statement)
     cut = statement.endswith("…")
-    sentences = [squeezed(sentence) for sentence in _sentences(source)]
+    sentences = [squeezed(sentence) for sentence in found]
     for first in range(len(sentences)):
         run = ""
         for sentence in sentences[first:]:
@@ -99,7 +102,25 @@ def _verbatim(statement: str, source: Source) -> bool:
                 return True
             if not said.startswith(run):
                 break
+    if _is_item_of_list(said, found):
+        return True
     return source.kind == "table" and _in_one_row(statement, source)
+
+
+def _is_item_of_list(said: str, sentences: Sequence[str]) -> bool:
+    """Is it one item of a list behind the sentence that leads to the list: "Not covered are: lightning."?"""
+    for first, lead in enumerate(sentences):
+        start = squeezed(lead)
+        if lead.endswith((".", "!", "?", ";", ",")) or not start or not said.startswith(start):
+            continue
+        item = ""
+        for sentence in sentences[first + 1 :]:
+            item = squeezed(sentence) if begins_item(sentence) else item + squeezed(sentence)
+            if not begins_item(sentences[first + 1]) or sentence.endswith((":", "：")):
+                break  # no list, or the beginning of the next one
+            if start + item == said:
+                return True
+    return False
 
 
 def _in_one_row(statement: str, source: Source) -> bool:

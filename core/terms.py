@@ -38,6 +38,7 @@ cuál cuándo dónde cómo cuánto cuántos del al gli uno di e è che chi quale
 della dei o os uma em é são qual quem onde como het een van op te dat voor met zijn wat waar hoe hoeveel في من على إلى
 عن مع هذا هذه ذلك التي الذي الذين ما ماذا متى أين كيف كم لماذا هل أي أو و ثم قد كان كانت يكون هو هي هم بين كل بعض عند
 بعد قبل حتى لا لم لن إن أن أنه
+happen happens happened passiert
 """
 """English, German, French, Spanish, Italian, Portuguese, Dutch and Arabic words that carry no content of their own."""
 _ASIAN_STOP = frozenset("的了在是和有与及之其为于被把对从到由这那哪什么谁吗呢")
@@ -50,6 +51,8 @@ _TOKEN = re.compile(
     rf"\d+(?:[.,:\u00a0\u202f'’]\d+)*|[{_SPACELESS}]+|[^\W\d_{_SPACELESS}]+(?:[^\W_{_SPACELESS}]*[^\W_{_SPACELESS}])?"
 )
 _GROUPED = re.compile(r"\d{1,3}(?:([.,\u00a0\u202f'’])\d{3})(?:\1\d{3})*(?!\d)")
+_ITEM = re.compile(r"\s*(?:[-–—*•‣◦▪·]|\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)]|\(?[A-Z]\))\s+\S")
+_HEADING_NUMBER = re.compile(r"^\s*(?:§\s*)?\d{1,2}(?:\.\d{1,2}){0,4}[.):]?\s+(?=[^\W\d_])")
 _SPACELESS_RUN = re.compile(rf"[{_SPACELESS}]+")
 
 
@@ -127,6 +130,16 @@ _remembered = lru_cache(maxsize=8_192)(_terms)
 def numbers(text: str) -> frozenset[str]:
     """The numbers of a text, without thousands separators and with a decimal point."""
     return frozenset(_number(token) for token in _TOKEN.findall(fold(text)) if token[0].isdigit())
+
+
+def begins_item(text: str) -> bool:
+    """Whether a line begins as an item of a list does: "- the manager", "2. Send them in.", "(b) water"."""
+    return bool(_ITEM.match(text))
+
+
+def unnumbered(heading: str) -> str:
+    """A heading without the number it begins with: "3.1 Train" and "§ 2 Umfang" without "3.1" and "§ 2"."""
+    return _HEADING_NUMBER.sub("", heading, count=1)
 
 
 def squeezed(text: str) -> str:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.terms import terms
+from core.terms import squeezed, terms
+from serving.follow_up import Focus
 from serving.sentences import Candidate
 
 Matrix = NDArray[np.float32]
@@ -47,6 +48,8 @@ DIVERSITY = 1.0
 """What a sentence loses for being the same, in meaning, as one already chosen."""
 REPEATED = 0.9
 """The cosine from which a sentence repeats another."""
+CARRIED = 0.3
+"""What a term counts that a follow-up only carries over from the question before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,21 +63,33 @@ class Extract:
 NOTHING = Extract(confidence=0.0, chosen=())
 
 
-def shortlist(question: str, found: Sequence[Candidate], limit: int) -> list[Candidate]:
-    """The candidates worth comparing by meaning: best by words and rank, in reading order."""
+def shortlist(question: str, found: Sequence[Candidate], limit: int, focus: Focus | None = None) -> list[Candidate]:
+    """The candidates worth comparing by meaning: best by words and rank, in reading order.
+
+    Of a follow-up, those that have to do with the names it asks for; none where its own words say nothing.
+    """
+    if focus is not None:
+        found = _in_focus(found, focus)
     if len(found) <= limit:
         return list(found)
     weights = RANKING.row()
-    scores = _lexical(question, found) @ weights[1:]
+    scores = _lexical(question, found, focus) @ weights[1:]
     best = sorted(np.argsort(-scores, kind="stable")[:limit].tolist())
     return [found[i] for i in best]
 
 
-def extract(question: str, found: Sequence[Candidate], rows: Matrix, asked: Matrix, limit: int) -> Extract:
+def extract(
+    question: str,
+    found: Sequence[Candidate],
+    rows: Matrix,
+    asked: Matrix,
+    limit: int,
+    focus: Focus | None = None,
+) -> Extract:
     """At most `limit` sentences. `rows` are the candidates' unit vectors, `asked` is the question's."""
     if not found:
         return NOTHING
-    known = features(question, found, rows, asked)
+    known = features(question, found, rows, asked, focus)
     scores = known @ RANKING.row()
     best = int(scores.argmax())
     logit = float(known[best] @ CONFIDENCE.row()) + CONFIDENCE_BIAS
@@ -83,13 +98,37 @@ def extract(question: str, found: Sequence[Candidate], rows: Matrix, asked: Matr
     chosen = _diverse(np.where(near, scores, -np.inf), rows, best, limit)
     return Extract(
         confidence=1 / (1 + math.exp(-logit)),
-        chosen=tuple(sorted((found[i] for i in chosen), key=lambda candidate: candidate.position)),
+        chosen=_once([found[i] for i in chosen]),
     )
 
 
-def features(question: str, found: Sequence[Candidate], rows: Matrix, asked: Matrix) -> Matrix:
+def features(
+    question: str, found: Sequence[Candidate], rows: Matrix, asked: Matrix, focus: Focus | None = None
+) -> Matrix:
     """One row a candidate, one column a weight of `Weights`, in its order."""
-    return np.column_stack([rows @ asked, _lexical(question, found)])
+    return np.column_stack([rows @ asked, _lexical(question, found, focus)])
+
+
+def _in_focus(found: Sequence[Candidate], focus: Focus) -> list[Candidate]:
+    """The candidates near which a name stands that is asked for, else those whose passage has it.
+
+    "Until when?" has no terms of its own: only figures may answer it. Nothing can be told to answer "Why?".
+    """
+    if not focus.terms:
+        return [each for each in found if focus.figure and any(map(str.isdigit, each.text))]
+    if not focus.names:
+        return list(found)
+    near = [each for each in found if focus.names & each.near]
+    return near or [each for each in found if focus.names & each.around]
+
+
+def _once(chosen: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """In reading order and nothing twice: several items of a list become the list, a part goes without its whole."""
+    lists = Counter(each.whole or each for each in chosen)
+    said = dict.fromkeys(each.whole if each.whole and lists[each.whole] > 1 else each for each in chosen)
+    words = {each: squeezed(each.text) for each in said}
+    kept = [each for each in said if not any(words[each] in words[other] for other in said if other is not each)]
+    return tuple(sorted(kept, key=lambda candidate: candidate.position))
 
 
 def _diverse(scores: Matrix, rows: Matrix, best: int, limit: int) -> list[int]:
@@ -106,11 +145,14 @@ def _diverse(scores: Matrix, rows: Matrix, best: int, limit: int) -> list[int]:
     return chosen
 
 
-def _lexical(question: str, found: Sequence[Candidate]) -> Matrix:
+def _lexical(question: str, found: Sequence[Candidate], focus: Focus | None) -> Matrix:
     """One row a candidate: shares of the question's term weight in it, near it and around it, and 1 / rank."""
     asked = dict.fromkeys(terms(question))
     seen = Counter(term for candidate in found for term in candidate.own)
     weights = {term: math.log(1 + (len(found) + 1) / (seen[term] + 0.5)) for term in asked}
+    if focus is not None:
+        full = focus.terms | focus.carried
+        weights = {term: weight * (1 if term in full else CARRIED) for term, weight in weights.items()}
     total = sum(weights.values()) or 1.0
 
     def share(having: frozenset[str]) -> float:

@@ -14,12 +14,13 @@ from core.ports import Embedder
 from core.types import Delta, Generation, GenerationRequest, GeneratorInfo
 from serving import extract as scoring
 from serving.extract import NOTHING, Extract, extract, shortlist
-from serving.follow_up import stand_alone
-from serving.sentences import bounded, candidates, clean
+from serving.follow_up import Focus, focus, stand_alone
+from serving.pieces import clean
+from serving.sentences import Candidate, bounded, candidates
 from serving.settings import ExtractiveSettings
 from serving.vectors import SentenceVectors
 
-ALGORITHM = "1"
+ALGORITHM = "2"
 """Raised whenever the same sources could give another answer."""
 
 
@@ -60,9 +61,10 @@ class ExtractiveGenerator:
     async def best(self, request: GenerationRequest) -> Extract:
         """The chosen sentences whatever the threshold says. Raises `GeneratorUnavailable` or `DeadlineExceeded`."""
         bounds = _Bounds.of(request.schema, self._settings)
+        focused = focus(request.question, request.history)
         try:
             async with asyncio.timeout(request.timeout):
-                found = await asyncio.to_thread(self._shortlist, request, bounds.chars)
+                found = await asyncio.to_thread(self._shortlist, request, bounds.chars, focused)
                 if not found:
                     return NOTHING
                 asked, rows = await asyncio.gather(
@@ -73,10 +75,10 @@ class ExtractiveGenerator:
             raise DeadlineExceeded("Reading the passages took too long. Ask again.") from None
         except EmbedderUnavailable as error:
             raise GeneratorUnavailable(error.message) from error
-        return extract(request.question, found, rows, asked, bounds.statements)
+        return extract(request.question, found, rows, asked, bounds.statements, focused)
 
-    def _shortlist(self, request: GenerationRequest, chars: int) -> list[Any]:
-        return shortlist(request.question, candidates(request.sources, chars), self._settings.candidates)
+    def _shortlist(self, request: GenerationRequest, chars: int, focused: Focus | None) -> list[Candidate]:
+        return shortlist(request.question, candidates(request.sources, chars), self._settings.candidates, focused)
 
     async def _pieces(self, request: GenerationRequest) -> list[str]:
         if request.task == "condense":

@@ -89,3 +89,40 @@ async def test_a_table_row_with_its_header_is_supported_in_full(verifier: Simila
     )
     assert await verifier.support("Item: Revenue — 2023: 1,234; 2022: 1,100", [table]) == 1.0
     assert await verifier.support("Item: Revenue — 2023: 120; 2022: 95", [table]) < 1.0
+
+
+TERMS = "We repair what breaks. Not covered are:\n\n- lightning\n\n- opened seals. Ours are blue.\n\n- 3 old batteries"
+
+
+def listed(text: str, *heading: str) -> Source:
+    return Source(id="1", chunk_id="c", document_id="d", version_id="v", title="Terms", text=text, heading_path=heading)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "Not covered are: lightning; opened seals. Ours are blue. 3 old batteries",
+        "Not covered are: opened seals. Ours are blue.",
+        "Not covered are: 3 old batteries",
+    ],
+)
+async def test_a_list_and_its_items_behind_their_lead_are_supported_in_full(
+    verifier: SimilarityVerifier, statement: str
+) -> None:
+    assert await verifier.support(statement, [listed(TERMS)]) == 1.0
+
+
+async def test_an_item_behind_its_heading_is_supported_in_full(verifier: SimilarityVerifier) -> None:
+    source = listed("- lightning\n\n- opened seals", "Warranty", "3.2 What firmware 5 does not cover")
+    assert await verifier.support("What firmware 5 does not cover: opened seals", [source]) == 1.0
+    assert await verifier.support("What firmware 6 does not cover: opened seals", [source]) < 1.0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["Not covered are: we repair what breaks.", "We repair what breaks. opened seals.", "Not covered are: tea"],
+)
+async def test_words_behind_a_lead_that_is_not_theirs_have_no_full_support(
+    verifier: SimilarityVerifier, statement: str
+) -> None:
+    assert await verifier.support(statement, [listed(TERMS)]) < 1.0

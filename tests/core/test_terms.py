@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.terms import fold, numbers, squeezed, terms
+from core.terms import begins_item, fold, numbers, squeezed, terms, unnumbered
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,22 @@ def test_squeezed_sees_neither_marks_nor_hyphenation() -> None:
 def test_fold_keeps_ascii_as_it_is_but_for_case() -> None:
     assert fold("A-b_C 1") == "a-b_c 1"
     assert fold("Straße") == "strasse"
+
+
+@pytest.mark.parametrize("text", ["- the manager", "2. Send them in.", "(b) water", "• tea", "iv) rain", "  * deeper"])
+def test_items_of_lists(text: str) -> None:
+    assert begins_item(text)
+
+
+@pytest.mark.parametrize("text", ["A. Smith agreed.", "2.5 litres", "-30 degrees", "Well - yes", "1998. ", ""])
+def test_what_begins_no_item(text: str) -> None:
+    assert not begins_item(text)
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [("3.1 Train", "Train"), ("3. What is not covered", "What is not covered"), ("§ 2 Umfang", "Umfang")]
+    + [(text, text) for text in ("2026", "1,200 euros", "30-day rule", "Version 5.2")],
+)
+def test_headings_without_their_number(heading: str, words: str) -> None:
+    assert unnumbered(heading) == words

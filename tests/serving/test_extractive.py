@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core.errors import DeadlineExceeded, EmbedderUnavailable, GeneratorUnavailable
-from core.types import GenerationRequest, Source, Vectors
+from core.types import GenerationRequest, Message, Source, Vectors
 from serving.extractive import ExtractiveGenerator
 from serving.settings import ExtractiveSettings
 
@@ -117,6 +118,67 @@ async def test_a_table_row_is_said_with_the_names_of_its_columns(generator: Extr
     assert {"text": "Item: Revenue — 2023: 1,234; 2022: 1,100", "sources": ["1"]} in await said(
         generator, "What was the revenue in 2022?", table
     )
+
+
+WARRANTY = (
+    "We repair what breaks. The warranty does not cover:\n\n- damage by lightning\n\n- opened seals\n\n- lost data\n\n"
+    "Ask the hotline."
+)
+
+
+async def test_a_lead_in_is_never_said_alone(word_embedder: Any) -> None:
+    generator = ExtractiveGenerator(word_embedder, ExtractiveSettings(threshold=0))
+    for question in ("What does the warranty not cover?", "warranty cover", "Is lightning covered by the warranty?"):
+        found = await said(generator, question, source(1, WARRANTY))
+        assert not any(statement["text"].endswith(":") for statement in found)
+
+
+async def test_several_items_of_a_list_are_said_as_the_list(generator: ExtractiveGenerator) -> None:
+    (found, *more) = await said(generator, "What does the warranty not cover?", source(1, WARRANTY))
+    assert found["text"] == "The warranty does not cover: damage by lightning; opened seals; lost data"
+    assert not any("seals" in statement["text"] for statement in more)
+
+
+async def test_a_single_item_is_said_behind_its_lead(word_embedder: Any) -> None:
+    generator = ExtractiveGenerator(word_embedder, ExtractiveSettings(statements=1))
+    (found,) = await said(generator, "Does the warranty cover damage by lightning?", source(1, WARRANTY))
+    assert found["text"].startswith("The warranty does not cover: damage by lightning")
+
+
+PLACES = "A full week has 38 hours in Kiel. A full week has 37 hours in Bergen. Hours are recorded by everybody."
+
+
+def follows(question: str, before: str, *sources: Source) -> GenerationRequest:
+    return replace(asks(question, *sources), history=(Message(role="user", content=before),))
+
+
+async def test_a_follow_up_is_answered_for_what_it_asks_anew(word_embedder: Any) -> None:
+    generator = ExtractiveGenerator(word_embedder, ExtractiveSettings(statements=1))
+    before = "How many hours has a full week in Kiel?"
+
+    async def answer(question: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(
+            (await generator.complete(follows(question, before, source(1, PLACES)))).text
+        )
+        return found
+
+    bergen = await answer("How many hours has a full week in Bergen?")
+    assert [each["text"] for each in bergen["statements"]] == ["A full week has 37 hours in Bergen."]
+    nowhere = {"answerable": False, "statements": []}
+    assert await answer("How many hours has a full week in Tokyo?") == nowhere
+    assert await answer("Why? (hours full week Kiel)") == nowhere
+
+
+async def test_a_follow_up_in_german_does_not_repeat_the_answer_before(word_embedder: Any) -> None:
+    generator = ExtractiveGenerator(word_embedder, ExtractiveSettings())
+    text = (
+        "Beschäftigte können drei Tage in der Woche mobil arbeiten. Im Ausland sind es zwanzig Tage im Jahr. "
+        "Niemand ist verpflichtet, mobil zu arbeiten."
+    )
+    before = "Wie viele Tage in der Woche kann ich mobil arbeiten?"
+    request = follows("Und im Ausland? (viele Tage Woche mobil arbeiten)", before, source(1, text))
+    statements = json.loads((await generator.complete(request)).text)["statements"]
+    assert statements[0]["text"] == "Im Ausland sind es zwanzig Tage im Jahr."
 
 
 async def test_a_long_sentence_is_cut_at_a_word(word_embedder: Any) -> None:
