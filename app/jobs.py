@@ -12,6 +12,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from app.build import Build, Report, Workshop
 from app.repair import remove_bytes
@@ -45,6 +46,10 @@ class JobCancelled(Exception):
     """Somebody asked for this job to stop."""
 
 
+class Outdated(Exception):
+    """Another build of the index has taken over: only a worker with its settings can do this job."""
+
+
 class Jobs:
     """Runs one stage of one job; the durable queue decides which and when."""
 
@@ -62,6 +67,10 @@ class Jobs:
             ("update", "index"): self._update,
         }
 
+    async def current(self) -> bool:
+        """Whether the index that this worker fills is still the one that answers."""
+        return await self._shop.store.generations.is_active(self._shop.generation)
+
     async def run(self, job_id: str, stage: str, attempt: int) -> bool:
         """Does one stage of an attempt (the first is 1) and records how it went. True when the next should follow."""
         jobs = self._shop.store.jobs
@@ -72,8 +81,8 @@ class Jobs:
                 return False
             if job.status == "queued":
                 await jobs.start(job_id)
-            if job.cancel_requested and stage != "sweep":
-                raise JobCancelled
+            if stage != "sweep":  # which tidies up in any case
+                await self._check(job)
             await jobs.advance(job_id, stage=stage, progress=_BAR.get(stage, (0.98, 1.0))[0])
             began = time.monotonic()
             await self._patiently(self._stages[job.kind, stage], job)
@@ -86,6 +95,9 @@ class Jobs:
         except JobCancelled:
             await self._give_up(job_id)
             await jobs.cancelled(job_id)
+        except Outdated:
+            log.info("job %s goes back into the queue: the index was rebuilt with other settings", job_id)
+            await jobs.postpone(job_id)
         except FootnoteError as error:
             await self._give_up(job_id)
             await jobs.fail(job_id, error.code, error.message)
@@ -94,6 +106,12 @@ class Jobs:
             await self._give_up(job_id)
             await jobs.fail(job_id, "internal", "An unexpected error; the server's log has the details. Try a retry.")
         return False
+
+    async def _check(self, job: JobRecord) -> None:
+        if job.cancel_requested:
+            raise JobCancelled
+        if not await self.current():
+            raise Outdated
 
     async def _patiently(self, stage: Callable[[JobRecord], Awaitable[object]], job: JobRecord) -> None:
         """Tries a stage again when a part was unavailable, up to the configured number of times."""
@@ -137,11 +155,16 @@ class Jobs:
 
     async def _publish(self, job: JobRecord) -> None:
         assert job.version_id is not None
-        published = await self._shop.store.documents.publish(job.version_id, self._shop.generation)
+        publish = partial(self._shop.store.documents.publish, job.version_id, self._shop.generation)
+        try:
+            published = await publish()
+        except Conflict:  # the stages before ran in an earlier process, for an index that was replaced since
+            await self._index(job)
+            published = await publish()
         if published.outcome in {"deleted", "cancelled"}:
             raise JobCancelled
         if published.outcome == "stale":
-            raise Conflict("The index was rebuilt with other settings. Restart the server, then retry this job.")
+            raise Outdated
 
     async def _sweep(self, job: JobRecord) -> None:
         """Removes what no longer answers: points first, then files that no version needs any more."""

@@ -1,13 +1,17 @@
-"""Whether the parts that questions need answer: asked at most once a second, however many probes there are."""
+"""Whether the parts that questions need answer, and what else is to be known: asked at most once a second, however many
+probes there are."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.turnover import RESTART_NEEDED, WORDS, restart_needed
 from core.errors import FootnoteError
 
 if TYPE_CHECKING:
@@ -22,8 +26,13 @@ send one, without a key."""
 _PATIENCE = 2.0
 """Seconds a part may take to say that it is there."""
 
-Found = Mapping[str, str | None]
-"""Each part, and why it does not answer; None where it does."""
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """`parts`: each part, and why it does not answer, None where it does. `notes`: what else is to know, by code."""
+
+    parts: Mapping[str, str | None]
+    notes: Mapping[str, str]
 
 
 class Ready:
@@ -35,7 +44,7 @@ class Ready:
         self._at = 0.0
         self._missing: frozenset[str] = frozenset()
 
-    async def parts(self, services: Services) -> Found:
+    async def look(self, services: Services) -> Found:
         """The database, the index and the generator. Whoever comes while they are asked waits for the same look."""
         if self._look is None or (self._look.done() and self._clock() - self._at >= FRESH):
             self._look = asyncio.create_task(self._ask(services), name="readiness")
@@ -49,16 +58,17 @@ class Ready:
             "index": _why_not(services.index.count(Scope(groups=None))),
             "generator": _why_not(_named(services)),
         }
-        found = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
-        self._log(found)
+        parts = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+        self._log(parts)
+        notes = await _notes(services)
         self._at = self._clock()
-        return found
+        return Found(parts=parts, notes=notes)
 
-    def _log(self, found: Found) -> None:
+    def _log(self, parts: Mapping[str, str | None]) -> None:
         """Says once when a part goes missing and once when it is back: callers without a key are not told why."""
-        missing = frozenset(name for name, reason in found.items() if reason is not None)
+        missing = frozenset(name for name, reason in parts.items() if reason is not None)
         for name in sorted(missing - self._missing):
-            logger.warning("the %s does not answer: %s", name, found[name])
+            logger.warning("the %s does not answer: %s", name, parts[name])
         for name in sorted(self._missing - missing):
             logger.info("the %s answers again", name)
         self._missing = missing
@@ -72,6 +82,19 @@ async def _why_not(call: Awaitable[object]) -> str | None:
     except TimeoutError:
         return f"It did not answer within {_PATIENCE:.0f} s."
     return None
+
+
+async def _notes(services: Services) -> dict[str, str]:
+    """Told to whoever asks: they name states of the server, never what is in it."""
+    from app.gaps import INDEX_INCOMPLETE
+
+    notes = {}
+    with contextlib.suppress(FootnoteError, TimeoutError):  # a database that does not answer is told as a part
+        if await asyncio.wait_for(restart_needed(services), _PATIENCE):
+            notes[RESTART_NEEDED] = WORDS
+    if services.lacking():
+        notes[INDEX_INCOMPLETE] = "The index lacks documents; they are being put back."
+    return notes
 
 
 async def _named(services: Services) -> str:

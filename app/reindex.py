@@ -7,7 +7,7 @@ before the switch, which the store refuses while anything is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app import wiring
@@ -17,6 +17,10 @@ from app.store.records import IndexGeneration, NewGeneration
 from app.store.store import Store
 from app.supervisor import Supervisor
 from core.errors import FootnoteError, NotFound
+from core.types import Principal
+
+_EVERYTHING = Principal(id="reindex", admin=True)
+_PART = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +43,8 @@ class Reindexed:
 
 
 async def reindex(settings: Settings, report: Callable[[int, int, str], None], *, force: bool = False) -> Reindexed:
-    """Re-indexes every live document with the current settings. `report(done, total, name)` tells how far it is.
+    """Re-indexes every live document with the current settings. `report(done, total, name)` tells how far it is; at the
+    end it names none.
 
     When documents cannot be read any more the switch is refused, unless `force` lets them go.
     """
@@ -51,15 +56,38 @@ async def reindex(settings: Settings, report: Callable[[int, int, str], None], *
         try:
             async with wiring.open_workshop(settings, generation) as shop:
                 done, failed = await _fill(shop, report)
+                switched = force or not failed
+                if switched:
+                    await _switch(shop, generation, failed)
                 await shop.index.flush()
         finally:
             await supervisor.stop()
-        if failed and not force:
-            return Reindexed(generation=generation.id, documents=done, failed=failed, switched=False)
-        await store.generations.switch(generation.id, without=[failure.version_id for failure in failed])
-        return Reindexed(generation=generation.id, documents=done, failed=failed, switched=True)
+        return Reindexed(generation=generation.id, documents=done, failed=failed, switched=switched)
     finally:
         await store.close()
+
+
+async def _switch(shop: Workshop, generation: IndexGeneration, failed: Sequence[Failure]) -> None:
+    """Groups and metadata that changed during the build went to the old index. They are brought over before the switch,
+    and once more after it, when no worker writes to the old one any more."""
+    await shop.index.flush()
+    await _bring_over(shop, generation)
+    await shop.store.generations.switch(generation.id, without=[failure.version_id for failure in failed])
+    await _bring_over(shop, generation)
+
+
+async def _bring_over(shop: Workshop, generation: IndexGeneration) -> None:
+    cursor: str | None = None
+    while True:
+        page = await shop.store.jobs.list(_EVERYTHING, kind="update", cursor=cursor, limit=_PART)
+        for job in page.items:  # the newest first
+            if job.created_at < generation.created_at:
+                return
+            document = await shop.store.documents.find(job.document_id or "")
+            if document is not None:
+                await shop.index.update_document(document.id, document.groups, document.metadata)
+        if (cursor := page.next_cursor) is None:
+            return
 
 
 async def _building(store: Store, settings: Settings) -> IndexGeneration:
@@ -77,7 +105,8 @@ async def _fill(shop: Workshop, report: Callable[[int, int, str], None]) -> tupl
     failed: dict[str, Failure] = {}
     while left := [v for v in await shop.store.generations.missing(shop.generation) if v.id not in failed]:
         for count, version in enumerate(left):
-            report(done, done + len(left) - count, version.external_id)
+            settled = done + len(failed)
+            report(settled, settled + len(left) - count, version.external_id)
             try:
                 await build.parse(version, _silent)
                 fresh = await shop.store.documents.version(version.id)
@@ -89,6 +118,7 @@ async def _fill(shop: Workshop, report: Callable[[int, int, str], None]) -> tupl
                 failed[version.id] = Failure(
                     version_id=version.id, external_id=version.external_id, reason=error.message
                 )
+    report(done + len(failed), done + len(failed), "")
     return done, tuple(failed.values())
 
 

@@ -149,12 +149,26 @@ async def active_generation(store: Store, settings: Settings, embed: Embedder) -
     """The generation to answer from. Raises `IndexMismatch` when another embedder or pipeline built it."""
     wanted = wanted_generation(settings, embed)
     active = await store.generations.ensure_active(wanted)
-    if active.fingerprint == wanted.fingerprint:
-        return active
-    if not (await store.documents.live_versions(limit=1)).items:
-        fresh = await store.generations.create_building(wanted)  # nothing to re-index, nothing to lose
+    check_match(active, wanted)
+    return active
+
+
+async def _own_generation(store: Store, settings: Settings, embed: Embedder) -> IndexGeneration:
+    """The same for the server, which holds the data folder: where nothing answers yet it begins a new generation."""
+    try:
+        return await active_generation(store, settings, embed)
+    except IndexMismatch:
+        if (await store.documents.live_versions(limit=1)).items:
+            raise
+        fresh = await store.generations.create_building(wanted_generation(settings, embed))
         await store.generations.switch(fresh.id)
         return fresh
+
+
+def check_match(active: IndexGeneration, wanted: NewGeneration) -> None:
+    """Raises `IndexMismatch`, with what to do, when the index was built with other settings."""
+    if active.fingerprint == wanted.fingerprint:
+        return
     raise IndexMismatch(
         f"The index was built with {active.embedder} ({active.size} dimensions, fingerprint {active.fingerprint}), but "
         f"the settings now ask for {wanted.embedder} ({wanted.size} dimensions, fingerprint {wanted.fingerprint}). "
@@ -204,7 +218,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(store.close)
         await store.answers.interrupt()
         embed = embedder(settings)
-        generation = await active_generation(store, settings, embed)
+        generation = await _own_generation(store, settings, embed)
         await _drop_retired(store, settings)
         supervisor = Supervisor()
         stack.push_async_callback(supervisor.stop)
@@ -234,6 +248,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             workers=partial(_workers, supervisor),
             processes=partial(_processes, supervisor),
             index_state=partial(_index_state, index, gaps),
+            lacking=lambda: gaps.lacking,
             render=partial(_render, settings),
         )
 

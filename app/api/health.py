@@ -47,6 +47,12 @@ class Readiness(Shape):
         examples=[{"database": {"ok": True}, "index": {"ok": True}, "generator": {"ok": True}}]
     )
     workers: dict[str, str] = Field(default_factory=dict, examples=[{"worker-0": "running"}])
+    notes: dict[str, str] = Field(
+        default_factory=dict,
+        description="What is not as it should be although questions are answered, with a sentence each: "
+        "`restart_needed`, `index_incomplete`.",
+        examples=[{}],
+    )
 
 
 @router.get("/healthz", summary="Is the process alive?", response_model=Alive, operation_id="healthz")
@@ -77,17 +83,21 @@ async def readyz(request: Request, response: Response, insider: Insider) -> Read
         detail = _short(error.message) if told else _FAILED if state == "failed" else _LOGGED
         return Readiness(status=state, missing=["services"], parts={"services": Part(ok=False, detail=detail)})
     ready: Ready = request.app.state.ready
-    found = await ready.parts(services)
+    found = await ready.look(services)
     parts = {
         name: Part(ok=reason is None, detail=None if reason is None else _short(reason) if insider else _LOGGED)
-        for name, reason in found.items()
+        for name, reason in found.parts.items()
     }
     missing = [name for name, part in parts.items() if not part.ok]
     if missing:
         response.status_code = 503
         response.headers["Retry-After"] = "2"
     return Readiness(
-        status="unavailable" if missing else "ready", missing=missing, parts=parts, workers=dict(services.workers())
+        status="unavailable" if missing else "ready",
+        missing=missing,
+        parts=parts,
+        workers=dict(services.workers()),
+        notes=dict(found.notes),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from app.api.deps import LISTING, AtEnd, Limited, Parts, Watching, Wired
 from app.api.shapes import Cursor, ErrorShape, Limit, Listing, Response, problems, shown, streamed
 from app.auth import Caller
 from app.streams import StreamEvent
+from app.turnover import JOB_WORDS, WAITING, restart_needed
 from app.watch import JobWatch
 from core.types import Principal
 
@@ -27,7 +28,8 @@ JobId = Annotated[
 
 
 class Job(Response):
-    """A piece of work and how far it got; `progress` is in [0, 1].
+    """A piece of work and how far it got; `progress` is in [0, 1]. `detail` is a sentence for people, where there is
+    something to say; with the stage `waiting_for_restart` it says that the server must be restarted first.
 
     `timings_ms` tells how long each stage took that is over; `queued` is the wait before the first. A retry begins
     them anew.
@@ -98,13 +100,13 @@ async def list_jobs(
     page = await services.store.jobs.list(
         caller, status=status, kind=kind, ids=id, document_ids=document_id, cursor=cursor, limit=limit
     )
-    return Listing(items=[Job.model_validate(job) for job in page.items], next_cursor=page.next_cursor)
+    return Listing(items=await _shown(services, page.items), next_cursor=page.next_cursor)
 
 
 @router.get("/{id}", summary="How a job stands", operation_id="get_job", responses={**_EXAMPLE, **problems(404)})
 async def get_job(id: JobId, services: Wired, caller: Caller) -> Job:
     """State, stage, progress and, where it failed, the reason."""
-    return Job.model_validate(await services.store.jobs.get_for(id, caller))
+    return (await _shown(services, [await services.store.jobs.get_for(id, caller)]))[0]
 
 
 @router.post(
@@ -115,7 +117,7 @@ async def get_job(id: JobId, services: Wired, caller: Caller) -> Job:
 )
 async def cancel_job(id: JobId, services: Wired, caller: Caller) -> Job:
     """A queued job is cancelled at once, a running one at its next batch."""
-    return Job.model_validate(await services.store.jobs.request_cancel(id, caller))
+    return (await _shown(services, [await services.store.jobs.request_cancel(id, caller)]))[0]
 
 
 @router.post(
@@ -126,7 +128,7 @@ async def cancel_job(id: JobId, services: Wired, caller: Caller) -> Job:
 )
 async def retry_job(id: JobId, services: Wired, caller: Caller) -> Job:
     """It goes on with what earlier attempts have computed already."""
-    return Job.model_validate(await services.store.jobs.retry(id, caller))
+    return (await _shown(services, [await services.store.jobs.retry(id, caller)]))[0]
 
 
 @router.get(
@@ -166,8 +168,16 @@ async def _follow(
         record = await services.store.jobs.get_for(job_id, caller)
         if record.revision > seen:
             seen = record.revision
-            data = Job.model_validate(record).model_dump_json()
+            data = (await _shown(services, [record]))[0].model_dump_json()
             yield StreamEvent(id=record.revision, name="done" if record.finished else "job", data=data)
         if record.finished:
             return
         await watch.changed(services.store.jobs.revisions, job_id, record.revision)
+
+
+async def _shown(services: Parts, records: Sequence[Any]) -> list[Job]:
+    """Jobs as they are told. One that no worker can take before a restart says so in place of "queued"."""
+    waiting = [record for record in records if record.status == "queued" and record.kind != "delete"]
+    held = bool(waiting) and await restart_needed(services)
+    told = {"stage": WAITING, "detail": JOB_WORDS} if held else {}
+    return [Job.model_validate(record).model_copy(update=told if record in waiting else None) for record in records]

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from app.cli.client import running_server
 from app.cli.output import Exit, err, out, plain, put_json
 from app.folder import DataFolder
 from app.settings import load_settings
@@ -23,24 +24,21 @@ Force = Annotated[bool, typer.Option("--force", help="Go on where it would stop.
 def reindex(force: Force = False, as_json: AsJson = False) -> None:
     """Build the index anew with the current settings, beside the old one, then switch over.
 
-    A running server goes on answering from the old index; restart it afterwards with the same settings. With --force,
-    documents that cannot be read any more do not hold the switch up.
+    A running server goes on answering from the old index, and keeps uploads in its queue; restart it afterwards with
+    the same settings. With --force, documents that cannot be read any more do not hold the switch up.
     """
     from app.reindex import reindex as run
 
+    settings = load_settings()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
     ) as bar:
         task = bar.add_task("re-indexing", total=None)
-        result = asyncio.run(
-            run(
-                load_settings(),
-                lambda done, total, name: bar.update(
-                    task, completed=done, total=total, description=f"re-indexing {plain(name)[:40]}"
-                ),
-                force=force,
-            )
-        )
+
+        def report(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=f"re-indexing {plain(name)[:40]}".rstrip())
+
+        result = asyncio.run(run(settings, report, force=force))
     if as_json:
         put_json(asdict(result))
     else:
@@ -48,7 +46,12 @@ def reindex(force: Force = False, as_json: AsJson = False) -> None:
         for failure in result.failed:
             out.print(f"  [red]failed[/red] {plain(failure.external_id)}: {plain(failure.reason)}")
         if result.switched:
-            out.print("The new index answers from the next start of the server on.")
+            server = running_server(settings.data_dir)
+            if server is None:
+                out.print("The new index answers from the next start of the server on.")
+            else:
+                out.print(f"The server at {server} still answers from the old index, and keeps uploads in its queue.")
+                out.print("Restart it with these settings.")
         else:
             out.print("The old index goes on answering. Mend or delete these documents, or use --force.")
     if not result.switched:

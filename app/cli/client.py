@@ -78,7 +78,7 @@ def connect(settings: Settings) -> Iterator[Api]:
     with contextlib.ExitStack() as stack:
         if address is None:
             address = stack.enter_context(_temporary_server(settings))
-        headers = {"Authorization": f"Bearer {key}"} if (key := _key(settings)) else {}
+        headers = {"Authorization": f"Bearer {key}"} if (key := own_key(settings)) else {}
         client = stack.enter_context(httpx.Client(base_url=address, headers=headers, timeout=httpx.Timeout(120.0)))
         yield Api(client)
 
@@ -109,7 +109,7 @@ def why_not(state: dict[str, Any]) -> str:
     return " ".join(part["detail"] for part in parts if part.get("detail")) or "The server does not say why."
 
 
-def _key(settings: Settings) -> str | None:
+def own_key(settings: Settings) -> str | None:
     """FOOTNOTE_KEY, or an administrator's key of the settings this command shares with the server."""
     if key := os.environ.get("FOOTNOTE_KEY"):
         return key
@@ -121,7 +121,7 @@ def _key(settings: Settings) -> str | None:
 @contextlib.contextmanager
 def _temporary_server(settings: Settings) -> Iterator[str]:
     command = [sys.executable, "-m", "app.cli", "serve", "--host", "127.0.0.1", "--port", "0", "--quiet"]
-    environment = {**os.environ, "FOOTNOTE_DATA_DIR": str(settings.data_dir)}
+    environment = {"FOOTNOTE_LOG_LEVEL": "warning", **os.environ, "FOOTNOTE_DATA_DIR": str(settings.data_dir)}
     with err.status("starting …"):
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
         address = _wait_ready(process, settings)
@@ -141,7 +141,7 @@ def _wait_ready(process: subprocess.Popen[bytes], settings: Settings) -> str:
             sys.exit(code or Exit.UNREACHABLE)  # it has said why
         address = running_server(settings.data_dir)
         if address is not None:
-            state = readiness(address, _key(settings))
+            state = readiness(address, own_key(settings))
             if state.get("status") == "ready":
                 return address
             if state.get("status") == "failed":

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.cli.client import running_server
+from app.cli.client import own_key, readiness, running_server, why_not
 from app.cli.output import Exit, out, plain, put_json
 from app.settings import Settings, load_settings
 from core.errors import FootnoteError
@@ -94,24 +94,41 @@ async def _state(settings: Settings) -> list[Finding]:
     from app import wiring
     from app.store.store import Store
 
-    address = running_server(settings.data_dir)
-    server = Finding("server", "ok", f"runs at {address}" if address else "does not run on this data folder")
+    server = list(_server(settings))
     if not (settings.data_dir / "footnote.sqlite").exists() and settings.database_url is None:
-        return [server, Finding("database", "ok", "none yet; made at the first start")]
+        return [*server, Finding("database", "ok", "none yet; made at the first start")]
     try:
         store = await Store.open(wiring.database_url(settings))
     except FootnoteError as error:
-        return [server, Finding("database", "missing", error.message)]
+        return [*server, Finding("database", "missing", error.message)]
     try:
         stats = await store.stats()
-        found = [server, Finding("database", "ok", f"{stats.documents} documents, {stats.chunks} chunks")]
+        found = [*server, Finding("database", "ok", f"{stats.documents} documents, {stats.chunks} chunks")]
         failed = stats.jobs.get("failed", 0)
         if failed:
             found.append(Finding("jobs", "warning", f"{failed} failed: footnote jobs --status failed"))
-        await wiring.active_generation(store, settings, wiring.embedder(settings))
-        found.append(Finding("index", "ok", "built with these settings"))
+        active = await store.generations.active()
+        if active is None or not stats.live_documents:
+            found.append(Finding("index", "ok", "empty"))
+        else:
+            wiring.check_match(active, wiring.wanted_generation(settings, wiring.embedder(settings)))
+            found.append(Finding("index", "ok", "built with these settings"))
     except FootnoteError as error:
         found.append(Finding("index", "missing", error.message))
     finally:
         await store.close()
     return found
+
+
+def _server(settings: Settings) -> Iterator[Finding]:
+    address = running_server(settings.data_dir)
+    if address is None:
+        yield Finding("server", "ok", "does not run on this data folder")
+        return
+    state = readiness(address, own_key(settings))
+    if state.get("status") == "ready":
+        yield Finding("server", "ok", f"runs at {address}")
+    else:
+        yield Finding("server", "warning", f"runs at {address}, not ready: {why_not(state)}")
+    for note in state.get("notes", {}).values():
+        yield Finding("server", "warning", note)

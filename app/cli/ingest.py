@@ -17,6 +17,7 @@ from app.cli.client import Api, connect, problem
 from app.cli.collections import ensure
 from app.cli.output import Exit, err, fail, out, plain, put_json
 from app.settings import load_settings
+from app.turnover import WAITING
 
 _IN_FLIGHT = 8
 _POLL = 0.25
@@ -24,11 +25,12 @@ _POLL = 0.25
 
 @dataclass
 class Tally:
-    """What became of each file, by its external id."""
+    """What became of each file, by its external id. Those `waiting` are read once the server was restarted."""
 
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -63,7 +65,7 @@ def ingest(
         tally = ingest_paths(api, paths, collection, group, pairs, quiet=as_json)
     if as_json:
         put_json({**tally.__dict__, "collection": collection, "collection_created": created})
-    if tally.failed:
+    if tally.failed or tally.waiting:
         raise typer.Exit(Exit.FAILED)
 
 
@@ -125,24 +127,26 @@ def _upload(
 
 
 def _settle(api: Api, pending: list[Pending], tally: Tally) -> None:
-    """Looks once at every open job; pauses when none of them is finished."""
-    finished = [(p, job) for p in pending if (job := _finished(api, p)) is not None]
-    for item, job in finished:
+    """Looks once at every open job; pauses when none of them is settled."""
+    settled = [(p, job) for p in pending if (job := _settled(api, p)) is not None]
+    for item, job in settled:
         pending.remove(item)
-        if job["status"] != "succeeded":
+        if job["stage"] == WAITING:
+            tally.waiting.append(item.external_id)
+        elif job["status"] != "succeeded":
             error = job.get("error") or {}
             tally.failed[item.external_id] = error.get("message") or f"The job was {job['status']}."
         elif job.get("stage") == "unchanged":
             tally.unchanged.append(item.external_id)
         else:
             (tally.changed if item.known else tally.added).append(item.external_id)
-    if not finished:
+    if not settled:
         time.sleep(_POLL)
 
 
-def _finished(api: Api, pending: Pending) -> dict[str, Any] | None:
+def _settled(api: Api, pending: Pending) -> dict[str, Any] | None:
     job: dict[str, Any] = api.call("GET", f"/v1/jobs/{pending.job_id}")
-    return job if job["status"] in {"succeeded", "failed", "cancelled"} else None
+    return job if job["status"] in {"succeeded", "failed", "cancelled"} or job["stage"] == WAITING else None
 
 
 def _walk(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -196,5 +200,10 @@ def _report(tally: Tally) -> None:
         f"{len(tally.added)} added, {len(tally.changed)} changed, "
         f"{len(tally.unchanged)} unchanged, {len(tally.failed)} failed"
     )
+    if tally.waiting:
+        out.print(
+            f"  [yellow]{len(tally.waiting)} waiting[/yellow]: the index was rebuilt with other settings; these are "
+            "read once the server is restarted with them."
+        )
     for external_id, reason in tally.failed.items():
         out.print(f"  [red]failed[/red] {plain(external_id)}: {plain(reason)}")

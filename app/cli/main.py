@@ -76,6 +76,7 @@ def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RequestIdFilter())
     handler.setFormatter(OneRecord("%(asctime)s %(levelname)s %(name)s %(request_id)s: %(message)s"))
-    logging.basicConfig(level=os.environ.get("FOOTNOTE_LOG_LEVEL", "info").upper(), handlers=[handler])
+    # Commands speak for themselves; `serve` and `worker` set the level that the settings name.
+    logging.basicConfig(level=os.environ.get("FOOTNOTE_LOG_LEVEL", "warning").upper(), handlers=[handler])
     for chatty in ("httpx", "httpcore", "alembic", "dbos"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

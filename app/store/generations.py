@@ -26,6 +26,12 @@ class Generations:
         """The generation that answers; None before the first start."""
         return await self._with_status("active")
 
+    async def is_active(self, generation: int) -> bool:
+        """Whether this generation answers still; False once another has taken over."""
+        statement = select(generations.c.id).where(generations.c.id == generation, generations.c.status == "active")
+        async with self._database.read() as connection:
+            return (await connection.execute(statement)).first() is not None
+
     async def building(self) -> IndexGeneration | None:
         """The generation that is being built, also one that a crash left unfinished."""
         return await self._with_status("building")

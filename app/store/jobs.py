@@ -218,6 +218,20 @@ class Jobs:
                 values["timings"] = with_duration(job, *took)
             return await change(connection, job_id, status=status, ended=True, **values)
 
+    async def postpone(self, job_id: str) -> JobRecord:
+        """Puts a job back into the queue whose attempt came to nothing through no fault of its own.
+
+        One that was asked to stop is cancelled. A finished job does not change.
+        """
+        async with self._database.write() as connection:
+            job = await load(connection, job_id, lock=True)
+            if job.finished:
+                return job
+            waiting = await change(
+                connection, job_id, status="queued", stage="queued", progress=0.0, detail="", timings="{}"
+            )
+            return await cancel_job(connection, waiting) if job.cancel_requested else waiting
+
     async def request_cancel(self, job_id: str, principal: Principal) -> JobRecord:
         """Asks a job to stop: a queued one is cancelled at once, a running one at its next batch.
 

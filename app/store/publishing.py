@@ -39,9 +39,10 @@ async def publish(connection: AsyncConnection, version_id: str, generation: int)
         await remove_chunks(connection, version_id)
         await connection.execute(update(versions).where(versions.c.id == version_id).values(status="replaced"))
         return Published(outcome="superseded")
-    if generation != await active_id(connection):
+    active = await _active(connection)
+    if active is None or active.id != generation:
         return Published(outcome="stale")
-    await _make_live(connection, row, await _stored(connection, version_id, generation))
+    await _make_live(connection, row, await _stored(connection, version_id, generation), active.pipeline)
     return Published(outcome="live", replaced_version_ids=await _dead_ids(connection, row.document_id))
 
 
@@ -58,13 +59,16 @@ async def locked_version(connection: AsyncConnection, version_id: str) -> rows.A
     return row
 
 
-async def _make_live(connection: AsyncConnection, row: rows.AnyRow, count: int) -> None:
+async def _make_live(connection: AsyncConnection, row: rows.AnyRow, count: int, pipeline: str) -> None:
+    """The pipeline is the generation's: an upload that waited for a re-index was recorded under the one before."""
     at = codec.now()
     if row.live_version_id is not None:
         await remove_chunks(connection, row.live_version_id)
         await connection.execute(update(versions).where(versions.c.id == row.live_version_id).values(status="replaced"))
     await connection.execute(
-        update(versions).where(versions.c.id == row.id).values(status="live", published_at=at, chunks=count)
+        update(versions)
+        .where(versions.c.id == row.id)
+        .values(status="live", published_at=at, chunks=count, pipeline=pipeline)
     )
     await connection.execute(
         update(documents)
@@ -87,10 +91,11 @@ async def remove_chunks(connection: AsyncConnection, version_id: str) -> None:
     await connection.execute(delete(renditions).where(renditions.c.version_id == version_id))
 
 
-async def active_id(connection: AsyncConnection) -> int | None:
+async def _active(connection: AsyncConnection) -> rows.AnyRow | None:
     """The active generation; it cannot be switched while this transaction lasts."""
-    statement = select(generations.c.id).where(generations.c.status == "active")
-    return (await connection.execute(statement.with_for_update(read=True))).scalar()
+    statement = select(generations).where(generations.c.status == "active")
+    row: rows.AnyRow | None = (await connection.execute(statement.with_for_update(read=True))).first()
+    return row
 
 
 async def _overtaken(connection: AsyncConnection, row: rows.AnyRow) -> bool:

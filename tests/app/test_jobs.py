@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from app.jobs import main_language
+from app.artefacts import Artefacts, Fingerprints
+from app.build import Workshop
+from app.jobs import Jobs, main_language
+from app.store.records import NewGeneration
 from core.types import Chunk, Principal
 
 ANA = Principal(id="ana")
@@ -57,3 +61,64 @@ async def test_a_retry_before_the_queue_came_to_it_needs_no_other_number(yard: A
     retried = await yard.store.jobs.retry(begun.job_id, ANA)
     assert (retried.status, retried.attempts) == ("queued", 0)
     assert (await yard.work(begun.job_id)).attempts == 1
+
+
+async def switch_index(yard: Any) -> Workshop:
+    """Another build of the index takes over; the parts of a worker that was started for it."""
+    new = NewGeneration(fingerprint="g", embedder="words", size=yard.shop.embedder.size, pipeline="p.other")
+    building = await yard.store.generations.create_building(new)
+    artefacts = Artefacts(
+        yard.shop.settings.data_dir / "artefacts", Fingerprints(parse="p", chunk="other", embed="words-1")
+    )
+    shop = replace(yard.shop, generation=building.id, artefacts=artefacts)
+    for version in await yard.store.generations.missing(building.id):
+        await shop.store.chunks.put(version.id, building.id, [Chunk(ordinal=0, text="Read anew.")])
+    await yard.store.generations.switch(building.id)
+    return shop
+
+
+async def test_a_job_that_an_outdated_worker_takes_goes_back_into_the_queue(yard: Any) -> None:
+    begun = await yard.upload("late.txt", "The valve was checked.")
+    shop = await switch_index(yard)
+    waiting = await yard.work(begun.job_id)
+    assert (waiting.status, waiting.stage, waiting.attempts) == ("queued", "queued", 1)
+    assert yard.index.points == {}
+    done = await replace(yard, shop=shop, jobs=Jobs(shop)).work(begun.job_id)
+    assert (done.status, done.attempts) == ("succeeded", 2)
+    assert {point.version_id for point in yard.index.points.values()} == {begun.version_id}
+
+
+async def test_a_job_is_put_back_wherever_it_is_when_the_index_is_replaced(yard: Any, subtests: Any) -> None:
+    for stage in ("parse", "chunk", "embed", "index"):
+        with subtests.test(stage):
+            begun = await yard.upload(f"{stage}.txt", f"The {stage} valve was checked.")
+            await yard.work(begun.job_id, until=stage)
+            shop = await switch_index(yard)
+            assert (await yard.work(begun.job_id)).status == "queued"
+            yard = replace(yard, shop=shop, jobs=Jobs(shop))
+            assert (await yard.work(begun.job_id)).status == "succeeded"
+
+
+async def test_a_replaced_index_does_not_keep_a_job_from_being_cancelled_nor_a_deletion_from_ending(yard: Any) -> None:
+    gone = await yard.ingest("gone.txt", "This goes.")
+    begun = await yard.upload("late.txt", "The valve was checked.")
+    await yard.work(begun.job_id, until="parse")
+    await switch_index(yard)
+    await yard.store.jobs.request_cancel(begun.job_id, ANA)
+    assert (await yard.work(begun.job_id)).status == "cancelled"
+    assert (await yard.work(await yard.store.documents.delete(gone.document_id, ANA))).status == "succeeded"
+    assert not yard.has_file("This goes.")
+
+
+async def test_a_job_that_died_before_publishing_is_indexed_for_the_index_that_took_over(yard: Any) -> None:
+    """The worker was killed, the index rebuilt, and the durable queue goes on at the stage that was next."""
+    begun = await yard.upload("late.txt", "The valve was checked.")
+    await yard.work(begun.job_id, until="index")
+    shop = await switch_index(yard)
+    jobs = Jobs(shop)
+    assert await jobs.run(begun.job_id, "publish", 1)
+    assert await jobs.run(begun.job_id, "sweep", 1)
+    assert (await yard.store.jobs.get(begun.job_id)).status == "succeeded"
+    assert await yard.store.chunks.count(shop.generation) == 1
+    version = await yard.store.documents.version(begun.version_id)
+    assert (version.live, version.pipeline) == (True, "p.other")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.ready import FRESH, Ready
+from app.ready import FRESH, Found, Ready
 from core.errors import IndexUnavailable, StoreUnavailable
 
 
@@ -15,7 +15,10 @@ class Parts:
     """A server's parts; each counts how often it is asked."""
 
     def __init__(self) -> None:
-        self.store = self.index = self.generator = self
+        self.store = self.index = self.generator = self.generations = self
+        self.generation = 1
+        self.active = 1
+        self.missing = 0
         self.asked = 0
         self.error: Exception | None = None
         self.hold: asyncio.Event | None = None
@@ -23,6 +26,12 @@ class Parts:
     @property
     def info(self) -> Any:
         return type("Info", (), {"name": "scripted"})
+
+    def lacking(self) -> int:
+        return self.missing
+
+    async def is_active(self, generation: int) -> bool:
+        return generation == self.active
 
     async def ping(self) -> None:
         self.asked += 1
@@ -45,14 +54,14 @@ class Clock:
 async def test_what_was_found_is_told_again_for_a_while() -> None:
     parts, clock = Parts(), Clock()
     ready = Ready(clock)
-    nothing = {"database": None, "index": None, "generator": None}
-    assert [await ready.parts(parts) for _ in range(50)] == [nothing] * 50  # type: ignore[arg-type]
+    nothing = Found(parts={"database": None, "index": None, "generator": None}, notes={})
+    assert [await ready.look(parts) for _ in range(50)] == [nothing] * 50  # type: ignore[arg-type]
     assert parts.asked == 1
     parts.error = IndexUnavailable("Gone.")
     clock.now += FRESH / 2
-    assert (await ready.parts(parts))["index"] is None  # type: ignore[arg-type]
+    assert (await ready.look(parts)).parts["index"] is None  # type: ignore[arg-type]
     clock.now += FRESH
-    assert (await ready.parts(parts))["index"] == "Gone."  # type: ignore[arg-type]
+    assert (await ready.look(parts)).parts["index"] == "Gone."  # type: ignore[arg-type]
     assert parts.asked == 2
 
 
@@ -60,10 +69,10 @@ async def test_those_who_come_meanwhile_wait_for_the_same_look() -> None:
     parts, clock = Parts(), Clock()
     parts.hold = asyncio.Event()
     ready = Ready(clock)
-    probes = [asyncio.create_task(ready.parts(parts)) for _ in range(20)]  # type: ignore[arg-type]
+    probes = [asyncio.create_task(ready.look(parts)) for _ in range(20)]  # type: ignore[arg-type]
     await asyncio.sleep(0)
     clock.now += 2 * FRESH
-    probes += [asyncio.create_task(ready.parts(parts)) for _ in range(20)]  # type: ignore[arg-type]
+    probes += [asyncio.create_task(ready.look(parts)) for _ in range(20)]  # type: ignore[arg-type]
     await asyncio.sleep(0)
     probes[0].cancel()
     parts.hold.set()
@@ -77,6 +86,15 @@ async def test_a_look_that_broke_is_not_kept() -> None:
     parts, ready = Parts(), Ready(Clock())
     parts.error = ValueError("unforeseen")
     with pytest.raises(ValueError, match="unforeseen"):
-        await ready.parts(parts)  # type: ignore[arg-type]
+        await ready.look(parts)  # type: ignore[arg-type]
     parts.error = StoreUnavailable("Gone.")
-    assert (await ready.parts(parts))["index"] == "Gone."  # type: ignore[arg-type]
+    assert (await ready.look(parts)).parts["index"] == "Gone."  # type: ignore[arg-type]
+
+
+async def test_what_should_be_known_though_questions_are_answered() -> None:
+    parts, clock = Parts(), Clock()
+    parts.active, parts.missing = 2, 3
+    found = await Ready(clock).look(parts)  # type: ignore[arg-type]
+    assert set(found.parts.values()) == {None}
+    assert set(found.notes) == {"restart_needed", "index_incomplete"}
+    assert all(words.endswith(".") for words in found.notes.values())

@@ -107,3 +107,22 @@ async def test_switching_to_what_is_active_changes_nothing_and_to_what_is_unknow
     assert await kit.store.generations.switch(kit.generation) is None
     with pytest.raises(NotFound):
         await kit.store.generations.switch(99)
+
+
+async def test_a_generation_is_active_until_another_takes_over(kit):
+    new = await kit.store.generations.create_building(NEW)
+    assert await kit.store.generations.is_active(kit.generation)
+    assert not await kit.store.generations.is_active(new.id)
+    await kit.store.generations.switch(new.id)
+    assert not await kit.store.generations.is_active(kit.generation)
+    assert await kit.store.generations.is_active(new.id)
+
+
+async def test_what_waited_for_a_switch_is_published_under_the_new_pipeline(kit):
+    begun = await kit.begin("late")
+    new = await kit.store.generations.create_building(NEW)
+    await kit.store.generations.switch(new.id)
+    await kit.index(begun.version_id, ["new"], generation=new.id)
+    assert (await kit.store.documents.publish(begun.version_id, new.id)).live
+    assert (await kit.store.documents.version(begun.version_id)).pipeline == new.pipeline
+    assert (await kit.begin("late", pipeline=new.pipeline)).unchanged

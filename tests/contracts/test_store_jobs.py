@@ -105,12 +105,33 @@ async def test_a_queued_job_is_cancelled_at_once_and_a_running_one_is_asked(kit)
     assert (retried.status, retried.cancel_requested) == ("queued", False)
 
 
+async def test_a_job_is_put_back_into_the_queue(kit):
+    begun = await kit.begin()
+    await kit.store.jobs.start(begun.job_id)
+    await kit.store.jobs.advance(begun.job_id, stage="embed", progress=0.5, detail="page 3 of 9")
+    await kit.store.jobs.took(begun.job_id, "parse", 12.0)
+    back = await kit.store.jobs.postpone(begun.job_id)
+    assert (back.status, back.stage, back.progress, back.detail, back.attempts) == ("queued", "queued", 0.0, "", 1)
+    assert dict(back.timings_ms) == {}
+    assert (await kit.store.documents.version(begun.version_id)).status == "pending"
+    assert (await kit.store.jobs.start(begun.job_id)).attempts == 2
+
+
+async def test_what_was_asked_to_stop_is_cancelled_when_it_is_put_back(kit):
+    begun = await kit.begin()
+    await kit.store.jobs.start(begun.job_id)
+    await kit.store.jobs.request_cancel(begun.job_id, kit.ada)
+    assert (await kit.store.jobs.postpone(begun.job_id)).status == "cancelled"
+    assert (await kit.store.documents.version(begun.version_id)).status == "cancelled"
+
+
 async def test_a_finished_job_stays_as_it_ended(kit):
     begun = await kit.live()
     jobs = kit.store.jobs
     for late in (
         jobs.fail(begun.job_id, "late", "Too late."),
         jobs.cancelled(begun.job_id),
+        jobs.postpone(begun.job_id),
         jobs.advance(begun.job_id, stage="parse", progress=0.1),
     ):
         assert (await late).status == "succeeded"

@@ -195,6 +195,7 @@ class World:
     index: CountingIndex
     streams: MemoryStreams
     generation: int
+    lacking: int = 0
     drawn: list[tuple[Path, int, tuple[Box, ...]]] = field(default_factory=list)
     app: FastAPI = field(init=False)
     http: httpx.AsyncClient = field(init=False)
@@ -303,6 +304,7 @@ async def _services(world: World) -> AsyncIterator[Services]:
         workers=lambda: {"worker-0": "running"},
         processes=dict,
         index_state=world.index.state,
+        lacking=lambda: world.lacking,
         render=world.render,
     )
 
@@ -325,6 +327,21 @@ async def keyed(tmp_path: Path) -> AsyncIterator[World]:
     """A server with three keys: ana (hr), ben (sales) and root (administrator)."""
     async with open_world(tmp_path, auth=AuthSettings(keys=KEYS)) as made:
         yield made
+
+
+@pytest.fixture
+def switch_index() -> Make:
+    """Does what `footnote reindex` does under other settings: another build of the index takes over."""
+
+    async def switch(world: World) -> int:
+        new = NewGeneration(fingerprint="other", embedder="e", size=4, pipeline="other")
+        building = await world.store.generations.create_building(new)
+        for version in await world.store.generations.missing(building.id):
+            await world.store.chunks.put(version.id, building.id, [Chunk(ordinal=0, text="Read anew.", tokens=2)])
+        await world.store.generations.switch(building.id)
+        return building.id
+
+    return switch
 
 
 @pytest.fixture

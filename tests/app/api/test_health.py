@@ -22,6 +22,7 @@ async def test_ready(world: Any) -> None:
     assert (response.status_code, body["status"], body["missing"]) == (200, "ready", [])
     assert set(body["parts"]) == {"database", "index", "generator"}
     assert body["workers"] == {"worker-0": "running"}
+    assert body["notes"] == {}
 
 
 async def test_a_missing_part_is_named(world: Any) -> None:
@@ -61,6 +62,16 @@ async def test_why_a_part_does_not_answer_is_logged_once(world: Any, caplog: pyt
     assert [record.message for record in caplog.records if record.name == "footnote.ready"] == [
         "the index does not answer: The socket is gone."
     ]
+
+
+async def test_a_server_whose_index_was_replaced_reads_on_and_says_so(world: Any, switch_index: Any) -> None:
+    await world.handbook()
+    await switch_index(world)
+    response = await world.http.get("/readyz")
+    body = response.json()
+    assert (response.status_code, body["status"], body["missing"]) == (200, "ready", [])
+    assert list(body["notes"]) == ["restart_needed"]
+    assert "restart" in body["notes"]["restart_needed"]
 
 
 class Opening:

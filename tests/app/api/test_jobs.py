@@ -89,3 +89,22 @@ def _watching() -> list[object]:
     """The tasks that wait for a stream's next event."""
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
     return [name for name in names if name == "_next"]
+
+
+async def test_what_waits_for_a_restart_says_so_wherever_it_is_told(
+    world: Any, live: Any, read_events: Any, switch_index: Any
+) -> None:
+    kept = await world.handbook(name="kept.txt")
+    await switch_index(world)
+    upload = await world.upload("late.txt", b"Too late.")
+    url = f"/v1/jobs/{upload['job_id']}"
+    told = (await world.http.get(url)).json()
+    assert (told["status"], told["stage"], told["attempts"]) == ("queued", "waiting_for_restart", 0)
+    assert "restarted" in told["detail"]
+    listed = {job["id"]: job for job in (await world.http.get("/v1/jobs")).json()["items"]}
+    assert listed[upload["job_id"]] == told
+    assert listed[kept["job_id"]]["stage"] == "done"
+    async with live.stream("GET", f"{url}/events") as response:
+        assert (await anext(read_events(response))).data == told
+    deleted = (await world.http.delete(f"/v1/documents/{kept['document_id']}")).json()
+    assert (await world.http.get(f"/v1/jobs/{deleted['job_id']}")).json()["stage"] == "queued"
