@@ -8,6 +8,7 @@ consistent: a file that was deleted in between belongs to a document that was de
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from app import wiring
@@ -31,19 +33,32 @@ _MARK = "footnote-backup.json"
 _ENTRY = re.compile(r"footnote\.sqlite|(?:blobs|artefacts)(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}){1,8}")
 """What lies in a backup: plain files at plain places. Links and devices have no business there."""
 
+_NO_DATA = {"server.lock", "server.json", "lost+found"}
+"""What may lie in a folder that holds no data: a server's lock and note, and what file systems put there."""
+_SCRATCH = ".restore-"
+
 Report = Callable[[int, int], None]
 """Told how many bytes of how many are done."""
 
 
-def backup(settings: Settings, target: Path, report: Report) -> int:
-    """Writes a backup and returns its size in bytes. An older file of that name stays until the new one is whole."""
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A backup's size in bytes, and the folder that was made for it, if there was none."""
+
+    bytes: int
+    made: Path | None
+
+
+def backup(settings: Settings, target: Path, report: Report) -> Written:
+    """Writes a backup. An older file of that name stays until the new one is whole. Raises `ConfigurationError`."""
     if settings.database_url is not None:
         raise ConfigurationError("The database is on a server of its own: back it up with that server's tools.")
     if not (settings.data_dir / _DATABASE).exists():
         raise ConfigurationError(f"There is nothing to back up in {settings.data_dir}.")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    made = None if target.parent.exists() else target.parent
     beside = target.with_name(f".{target.name}.partial")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=settings.data_dir) as scratch:
             copy = Path(scratch) / _DATABASE
             asyncio.run(_copy_database(settings, copy))
@@ -52,8 +67,9 @@ def backup(settings: Settings, target: Path, report: Report) -> int:
     except OSError as error:
         raise ConfigurationError(f"The backup could not be written to {target}: {error.strerror}.") from error
     finally:
-        beside.unlink(missing_ok=True)
-    return target.stat().st_size
+        with contextlib.suppress(OSError):
+            beside.unlink()
+    return Written(bytes=target.stat().st_size, made=made)
 
 
 async def _copy_database(settings: Settings, copy: Path) -> None:
@@ -96,29 +112,57 @@ def _add_bytes(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def restore(settings: Settings, source: Path, report: Report, *, force: bool = False) -> Path | None:
-    """Puts a backup in place of the data folder. What was there is kept beside it; its new place is returned.
+    """Puts a backup into the data folder. What lay there is kept beside it, and its new place returned.
 
-    Raises `Conflict` when the folder holds data and `force` is not given, `InvalidInput` for a file that is no backup.
+    Raises `Conflict` when the folder holds anything and `force` is not given, `InvalidInput` for a file that is no
+    backup, and `ConfigurationError` where the folder cannot be written or moved.
     """
     data_dir = settings.data_dir
-    occupied = (data_dir / _DATABASE).exists()
+    occupied = _holds_something(data_dir)
     if occupied and not force:
         raise Conflict(f"{data_dir} holds data already. With --force it is moved aside, not lost.")
-    data_dir.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{data_dir.name}.restore-", dir=data_dir.parent))
+    try:
+        return _beside(source, data_dir, report) if occupied else _into(source, data_dir, report)
+    except OSError as error:
+        raise ConfigurationError(f"{data_dir} could not be restored: {error.strerror}.") from error
+
+
+def _holds_something(folder: Path) -> bool:
+    if not folder.is_dir():
+        return folder.exists()
+    return any(path.name not in _NO_DATA and not path.name.startswith(_SCRATCH) for path in folder.iterdir())
+
+
+def _into(source: Path, data_dir: Path, report: Report) -> None:
+    """Fills an empty folder where it is: it may be a mounted disk, which cannot be renamed."""
+    there = data_dir.exists()
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in data_dir.glob(f"{_SCRATCH}*"):  # a restore that was killed
+        shutil.rmtree(left)
+    fresh = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=data_dir))
+    try:
+        _unpack(source, fresh, report)
+        # The database comes last: without it the folder is none that a server would answer from.
+        for path in sorted(fresh.iterdir(), key=lambda path: path.name == _DATABASE):
+            path.rename(data_dir / path.name)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if not there and not any(data_dir.iterdir()):
+            data_dir.rmdir()
+
+
+def _beside(source: Path, data_dir: Path, report: Report) -> Path:
+    """Unpacks beside the folder, and changes places only when all of it is there."""
+    fresh = Path(tempfile.mkdtemp(prefix=f".{data_dir.name}{_SCRATCH}", dir=data_dir.parent))
     try:
         _unpack(source, fresh, report)
         aside = data_dir.with_name(f"{data_dir.name}.before-restore-{time.strftime('%Y%m%d-%H%M%S')}")
-        moved = aside if data_dir.exists() and any(data_dir.iterdir()) else None
-        if moved is not None:
-            data_dir.rename(moved)
-        elif data_dir.exists():
-            data_dir.rmdir()
+        data_dir.rename(aside)
         fresh.rename(data_dir)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    return moved
+    return aside
 
 
 def _unpack(source: Path, target: Path, report: Report) -> None:
@@ -140,4 +184,4 @@ def _unpack(source: Path, target: Path, report: Report) -> None:
         raise InvalidInput(f"{source} is cut off: it has no database in it.")
 
 
-__all__ = ["FORMAT", "backup", "restore"]
+__all__ = ["FORMAT", "Written", "backup", "restore"]

@@ -62,12 +62,20 @@ def backup(
     target: Annotated[Path, typer.Argument(help="The file to write, for example footnote.tar.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Write database, files and vectors into one tar file; the server may be running."""
+    """Write database, files and vectors into one tar file; the server may be running.
+
+    Folders that the file's path names and that are not there are made.
+    """
     from app.backup import backup as run
 
     with _bytes_bar("backing up") as report:
-        size = run(load_settings(), target, report)
-    put_json({"file": str(target), "bytes": size}) if as_json else out.print(f"{target}: {size / 2**20:.1f} MiB")
+        written = run(load_settings(), target, report)
+    if as_json:
+        put_json({"file": str(target), "bytes": written.bytes, "made": str(written.made) if written.made else None})
+        return
+    if written.made is not None:
+        out.print(f"There was no folder {written.made}; it was made.")
+    out.print(f"{target}: {written.bytes / 2**20:.1f} MiB")
 
 
 def restore(
@@ -79,9 +87,7 @@ def restore(
     from app.backup import restore as run
 
     settings = load_settings()
-    with DataFolder(settings.data_dir):
-        pass  # no server has it open
-    with _bytes_bar("restoring") as report:
+    with DataFolder(settings.data_dir), _bytes_bar("restoring") as report:  # no server has it open, or opens it now
         aside = run(settings, source, report, force=force)
     if as_json:
         put_json({"data_dir": str(settings.data_dir), "moved_aside": str(aside) if aside else None})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
 import os
 import stat
 import subprocess
@@ -12,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from app.backup import restore
+from app.backup import backup, restore
+from app.folder import DataFolder
 from app.settings import Settings
 from app.store.store import Store
 from core.errors import InvalidInput
@@ -47,30 +50,106 @@ def test_a_backup_with_anything_else_in_it_is_refused_and_leaves_nothing(
     (tmp_path / "home").mkdir()
 
     with pytest.raises(InvalidInput, match="no backup holds"):
-        restore(Settings(data_dir=tmp_path / "home" / "data"), tmp_path / "backup.tar", lambda done, total: None)
+        restore(Settings(data_dir=tmp_path / "home" / "data"), tmp_path / "backup.tar", _silent)
 
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["backup.tar", "home"]
 
 
-async def test_a_backup_is_its_makers_alone_and_comes_back(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    blob = data / "blobs" / "ab" / ("ab" + "0" * 62)
-    blob.parent.mkdir(parents=True)
-    blob.write_text("bytes")
-    async with await Store.open(f"sqlite:///{data / 'footnote.sqlite'}") as store:
+BLOB = Path("blobs") / "ab" / ("ab" + "0" * 62)
+
+
+@pytest.fixture
+async def data(tmp_path: Path) -> Path:
+    """A data folder with a collection and a file."""
+    folder = tmp_path / "data"
+    (folder / BLOB).parent.mkdir(parents=True)
+    (folder / BLOB).write_text("bytes")
+    async with await Store.open(f"sqlite:///{folder / 'footnote.sqlite'}") as store:
         await store.collections.create("handbook")
+    return folder
+
+
+def footnote(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FOOTNOTE_")}
-    subprocess.run(
-        [sys.executable, "-m", "app.cli", "backup", str(tmp_path / "backup.tar")],
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *words],
         env={**kept, "FOOTNOTE_DATA_DIR": str(data)},
         umask=0o022,
-        check=True,
+        capture_output=True,
+        text=True,
+        check=False,
         timeout=120,
     )
 
+
+async def test_a_backup_is_its_makers_alone_and_comes_back(tmp_path: Path, data: Path) -> None:
+    assert footnote(data, "backup", str(tmp_path / "backup.tar")).returncode == 0
+
     assert stat.S_IMODE((tmp_path / "backup.tar").stat().st_mode) == 0o600
     again = Settings(data_dir=tmp_path / "again")
-    restore(again, tmp_path / "backup.tar", lambda done, total: None)
-    assert (again.data_dir / blob.relative_to(data)).read_text() == "bytes"
+    restore(again, tmp_path / "backup.tar", _silent)
+    assert (again.data_dir / BLOB).read_text() == "bytes"
     async with await Store.open(f"sqlite:///{again.data_dir / 'footnote.sqlite'}") as store:
         assert [each.name for each in await store.collections.list()] == ["default", "handbook"]
+
+
+async def test_a_folder_that_is_made_for_a_backup_is_named(tmp_path: Path, data: Path) -> None:
+    there = footnote(data, "backup", str(tmp_path / "backup.tar"), "--json")
+    assert json.loads(there.stdout)["made"] is None
+    target = tmp_path / "kept" / "here" / "backup.tar"
+    made = footnote(data, "backup", str(target), "--json")
+    assert json.loads(made.stdout) == {
+        "file": str(target), "bytes": target.stat().st_size, "made": str(target.parent)
+    }  # fmt: skip
+    again = footnote(data, "backup", str(tmp_path / "more" / "backup.tar"))
+    assert f"no folder {tmp_path / 'more'}" in " ".join(again.stdout.split())
+    refused = footnote(data, "backup", str(tmp_path / "backup.tar" / "inside.tar"))
+    assert (refused.returncode, "could not be written" in " ".join(refused.stderr.split())) == (78, True)
+
+
+@pytest.fixture
+async def backed_up(tmp_path: Path, data: Path) -> Path:
+    """A backup of that folder."""
+    written = await asyncio.to_thread(backup, Settings(data_dir=data), tmp_path / "backup.tar", _silent)
+    assert (written.bytes, written.made) == ((tmp_path / "backup.tar").stat().st_size, None)
+    return tmp_path / "backup.tar"
+
+
+def _silent(done: int, total: int) -> None:
+    return None
+
+
+@pytest.mark.parametrize("before", [None, [], ["server.lock"], ["lost+found/", ".restore-killed/"]])
+async def test_an_empty_folder_is_filled_where_it_is(tmp_path: Path, backed_up: Path, before: list[str] | None) -> None:
+    home = tmp_path / "home" / "data"
+    for name in before or []:
+        (home / name).mkdir(parents=True) if name.endswith("/") else home.mkdir(parents=True, exist_ok=True)
+        (home / name.rstrip("/")).touch()
+    if before == []:
+        home.mkdir(parents=True)
+    where = home.stat().st_ino if home.exists() else None
+
+    with DataFolder(home):  # as the command does, and it leaves a lock there
+        assert restore(Settings(data_dir=home), backed_up, _silent) is None
+
+    assert [path.name for path in home.parent.iterdir()] == ["data"]
+    assert where in (None, home.stat().st_ino), "it may be a mounted disk"
+    assert {path.name for path in home.iterdir()} - {"server.lock", "lost+found"} == {"blobs", "footnote.sqlite"}
+    assert (home / BLOB).read_text() == "bytes"
+
+
+async def test_a_folder_that_holds_something_is_moved_aside_by_force_alone(tmp_path: Path, backed_up: Path) -> None:
+    home = tmp_path / "home" / "data"
+    home.mkdir(parents=True)
+    (home / "letters.txt").write_text("mine")  # no database: somebody named the wrong folder
+    refused = footnote(home, "restore", str(backed_up))
+    assert (refused.returncode, "--force" in refused.stderr) == (1, True)
+    assert (home / "letters.txt").read_text() == "mine"
+
+    ended = footnote(home, "restore", str(backed_up), "--force", "--json")
+
+    assert ended.returncode == 0, ended.stderr
+    aside = Path(json.loads(ended.stdout)["moved_aside"])
+    assert (aside / "letters.txt").read_text() == "mine"
+    assert (home / BLOB).read_text() == "bytes"
+    assert {path.name for path in home.parent.iterdir()} == {"data", aside.name}
