@@ -8,6 +8,7 @@ import sys
 RUNS: list[list[str]] = [
     [sys.executable, "-m", "bench.embed"],
     [sys.executable, "-m", "bench.server"],
+    [sys.executable, "-m", "bench.page"],
     [
         sys.executable,
         "-m",

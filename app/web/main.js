@@ -6,7 +6,7 @@ import { passes, presence } from "./lib/presence.js";
 import { loadTexts } from "./lib/texts.js";
 import { startTheme } from "./lib/theme.js";
 import { startShortcuts } from "./parts/shortcuts.js";
-import { Shell } from "./views/shell.js";
+import { Shell, expectOthers, expectView } from "./views/shell.js";
 
 async function askSession() {
   try {
@@ -16,9 +16,11 @@ async function askSession() {
   }
 }
 
+expectView(location.pathname);
 await Promise.all([loadTexts(), askSession()]);
 startTheme();
 startRouter();
 startShortcuts();
 presence.watch((found) => found === "here" && passes(session.get()?.problem) && askSession());
 render(html`<${Shell} onRetry=${askSession} />`, document.getElementById("app"));
+expectOthers();

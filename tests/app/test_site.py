@@ -15,23 +15,26 @@ from app import errors, site
 
 
 @pytest.fixture
-def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def web(tmp_path: Path) -> Path:
     """A copy of the page's folder that a test may change, with things beside it that are nobody's business."""
     copy = tmp_path / "web"
     shutil.copytree(site.WEB, copy)
     (tmp_path / "secret.js").write_text("secret")
     (copy / "notes.txt").write_text("secret")
     (copy / "styles" / "old.css~").write_text("secret")
-    monkeypatch.setattr(site, "WEB", copy)
     return copy
+
+
+def client(folder: Path) -> httpx.AsyncClient:
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    errors.install(app)
+    site.install(app, folder)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
 
 
 @pytest.fixture
 def http(web: Path) -> httpx.AsyncClient:
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    errors.install(app)
-    site.install(app)
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
+    return client(web)
 
 
 def named(document: str) -> list[str]:
@@ -86,9 +89,27 @@ async def test_a_change_of_any_file_gives_all_of_them_new_addresses(http: httpx.
 
 
 async def test_the_same_size_at_another_time_is_a_change(http: httpx.AsyncClient, web: Path) -> None:
-    before = site.fingerprint()
+    before = named((await http.get("/")).text)
     os.utime(web / "main.js", ns=(1, 1))
-    assert site.fingerprint() != before
+    assert not set(named((await http.get("/")).text)) & set(before)
+
+
+async def test_a_file_that_is_newer_than_the_document_is_found_and_one_that_is_gone_is_not(
+    http: httpx.AsyncClient, web: Path
+) -> None:
+    await http.get("/")
+    (web / "lib" / "new.js").write_text("// new")
+    assert (await http.get("/assets/x/lib/new.js")).text == "// new"
+    (web / "lib" / "new.js").unlink()
+    assert (await http.get("/assets/x/lib/new.js")).status_code == 404
+
+
+async def test_the_document_names_the_modules_it_begins_with(http: httpx.AsyncClient) -> None:
+    """All that main.js cannot do without, and nothing that is only loaded when it is needed."""
+    text = (await http.get("/")).text
+    begun = {address.split("/", 3)[3] for address in re.findall(r'modulepreload" href="([^"]+)"', text)}
+    assert {"lib/html.js", "vendor/preact.js", "views/shell.js", "parts/shortcuts.js"} <= begun
+    assert not begun & {"main.js", "views/documents/documents.js", "vendor/uplot.js", "vendor/tus.js"}
 
 
 async def test_an_older_address_gets_the_file_as_it_is_and_does_not_keep_it(http: httpx.AsyncClient, web: Path) -> None:
@@ -136,11 +157,9 @@ async def test_nothing_else_is_served(http: httpx.AsyncClient, path: str) -> Non
     assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_link_in_the_folder_leads_to_its_place(http: httpx.AsyncClient, web: Path, tmp_path: Path) -> None:
-    """An installation may lie behind a symbolic link."""
+async def test_an_installation_behind_a_link_is_served(web: Path, tmp_path: Path) -> None:
     (tmp_path / "installed").symlink_to(web)
-    site.WEB = tmp_path / "installed"  # the fixture's monkeypatch puts it back
-    assert (await http.get("/assets/x/main.js")).status_code == 200
+    assert (await client(tmp_path / "installed").get("/assets/x/main.js")).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/documents", "/assets/x/main.js"])

@@ -2,6 +2,7 @@
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { session } from "../lib/api.js";
 import { match, navigate, route } from "../lib/router.js";
+import { doubt, presence } from "../lib/presence.js";
 import { useStore } from "../lib/store.js";
 import { language, t } from "../lib/texts.js";
 import { nameView } from "../lib/title.js";
@@ -35,29 +36,46 @@ function viewAt(path) {
   return null;
 }
 
-/** Loads a view's module once; the same view keeps its state while only its parameters change. */
-function useModule(load) {
-  const [found, setFound] = useState({ load: null });
+const loaded = new Map();
+
+const loading = (load) => load().then((module) => loaded.set(load, module.default));
+
+/** Begins to load the view at a path, before anything is drawn. */
+export const expectView = (path) => loading(viewAt(path)?.load ?? chat).catch(() => {}); // drawing it will tell
+
+/** Loads the other views when the browser has nothing to do, so that going there needs no waiting and no server. */
+export function expectOthers() {
+  const idle = globalThis.requestIdleCallback ?? ((run) => setTimeout(run, 2000));
+  for (const [, , load] of VIEWS) idle(() => loading(load).catch(() => {}));
+}
+
+/** The component of a view once it is there, and what kept it from being loaded. */
+function useView(load) {
+  const [failed, setFailed] = useState(null);
+  const [, redraw] = useState(null);
   useEffect(() => {
+    if (!load || loaded.has(load)) return undefined;
     let stale = false;
-    load?.().then(
-      (module) => stale || setFound({ load, View: module.default }),
-      (problem) => stale || setFound({ load, problem }),
+    loading(load).then(
+      () => stale || redraw({}),
+      () => {
+        doubt();
+        if (!stale) setFailed(() => load);
+      },
     );
     return () => (stale = true);
   }, [load]);
-  return found;
+  return { View: loaded.get(load), failed: failed === load };
 }
 
 function Outlet({ view, query }) {
-  const { load, View, problem } = useModule(view?.load);
+  const { View, failed } = useView(view?.load);
+  // A browser may remember that a module could not be loaded, until the page is loaded anew.
+  useEffect(() => presence.watch((found) => found === "here" && failed && location.reload()), [failed]);
   if (!view) return html`<${NotHere} />`;
-  if (problem) return html`<${Failed} problem=${{ message: t("error.view") }} onRetry=${() => location.reload()} />`;
-  if (!View) return html`<${Loading} />`;
-  // A module that is still the last one's must not be given this one's parameters.
-  return load === view.load || View === undefined
-    ? html`<${View} ...${view.parameters} query=${query} />`
-    : html`<${Loading} />`;
+  if (View) return html`<${View} ...${view.parameters} query=${query} />`;
+  if (failed) return html`<${Failed} problem=${{ message: t("error.view") }} onRetry=${() => location.reload()} />`;
+  return html`<${Loading} />`;
 }
 
 const NotHere = () =>
