@@ -17,7 +17,7 @@ _BULLET: Final = re.compile(r"^(?:[•●▪◦‣·■◆➢➤✓§\uf0a7\uf0b
 _NUMBERED: Final = re.compile(r"^(?:\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})\)|\d{1,2}\.(?!\d))\s+\S")
 _COUNTED: Final = re.compile(r"^\d{1,2}[.)]\s+")
 _SECTION: Final = re.compile(
-    r"^(?:part|item|note|chapter|section|article|appendix|annex|exhibit)\s+(?:\d+[a-z]?|[ivxlc]+)\b[^a-z]", re.I
+    r"^(?:part|item|note|chapter|section|article|appendix|annex|exhibit)\s+(?:\d+[a-z]?|[ivxlc]+)\b(?:[^a-z]|$)", re.I
 )
 _ENDS: Final = (".", "!", "?", ":", ";", "。", "！", "？", "؟", "…")
 _WORDS: Final = re.compile(r"[^\W\d_]{2,}")
@@ -208,6 +208,8 @@ def _begins(group: Sequence[Line], line: Line, left: float, right: float) -> boo
         return True
     width = right - left
     ended = last.text.endswith(_ENDS)
+    if len(group) == 1 and _SECTION.match(last.text) and last.x1 < right - 0.3 * width and line.text[:1].isupper():
+        return True  # "Item 2. Properties" in the letters of the text
     slanted = line.italic != last.italic and line.text[:1].isupper()
     if slanted and (ended or (len(group) == 1 and last.x1 < right - 0.3 * width)):
         return True
@@ -246,4 +248,6 @@ def _is_heading(text: str, group: Sequence[Line], profile: Profile) -> bool:
         return True
     if text.isupper() and 2 <= len(words) <= 14 and sum(map(str.isalpha, text)) >= 8:
         return True
+    if text.isupper() and text.isalpha() and len(text) >= 5 and _style(text, group) in profile.styles:
+        return True  # "EMPLOYEES" where other headings are set like that
     return first.italic and len(group) == 1 and 1 <= len(words) <= 10 and len(text) >= 5 and text[0].isupper()

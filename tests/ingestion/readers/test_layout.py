@@ -160,6 +160,29 @@ def test_headings_rank_by_size_then_weight() -> None:
     assert found == [(1, "Annual Report"), (2, "Risk factors")]
 
 
+def test_one_word_in_capitals_is_a_heading_where_others_are_set_so() -> None:
+    body = [piece(PROSE + ".", 50, 200 + 12 * line, width=450) for line in range(6)]
+    pieces = [piece("OUR CUSTOMERS", 50, 50), piece(PROSE + ".", 50, 70, width=450), piece("STAFF", 50, 170), *body]
+    profile = learn({1: pieces}, 1)
+
+    assert [b.text for b in laid_out(pieces, profile) if b.kind == "heading"] == ["OUR CUSTOMERS"]
+    profile.styles = ((10.0, True, False, True),)
+    assert [b.text for b in laid_out(pieces, profile) if b.kind == "heading"] == ["OUR CUSTOMERS", "STAFF"]
+
+
+def test_an_item_of_a_report_in_the_letters_of_its_text_is_a_heading_of_its_own() -> None:
+    pieces = [piece("PART I", 280, 30), piece("Item 2. Properties", 50, 50)]
+    pieces += [piece(PROSE + ".", 50, 63 + 12 * line, width=450) for line in range(6)]
+    pieces += [
+        piece("Item 2 of the list is not what was meant, as everybody in the room could see", 50, 170, width=450)
+    ]
+    pieces += [piece("And nobody spoke of it.", 50, 182, width=120)]
+
+    found = [(block.kind, block.text.split()[-1]) for block in laid_out(pieces)]
+
+    assert found == [("heading", "I"), ("heading", "Properties"), ("paragraph", "it."), ("paragraph", "it.")]
+
+
 def test_the_outline_gives_a_headings_level() -> None:
     pieces = [piece("3. Harbour dues", 50, 90), *(piece(PROSE + ".", 50, 120 + 12 * n, width=450) for n in range(4))]
     profile = learn({1: pieces}, 1)
