@@ -122,7 +122,10 @@ def restore(settings: Settings, source: Path, report: Report, *, force: bool = F
     if occupied and not force:
         raise Conflict(f"{data_dir} holds data already. With --force it is moved aside, not lost.")
     try:
-        return _beside(source, data_dir, report) if occupied else _into(source, data_dir, report)
+        if occupied:
+            return _beside(source, data_dir, report)
+        _into(source, data_dir, report)
+        return None
     except OSError as error:
         raise ConfigurationError(f"{data_dir} could not be restored: {error.strerror}.") from error
 

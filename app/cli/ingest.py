@@ -79,17 +79,17 @@ def ingest_paths(
     quiet: bool = False,
 ) -> Tally:
     """Uploads everything below `paths`, waits for the jobs, says what happened."""
-    files = list(_walk(paths))
+    files, namesakes = _named(paths)
     form = {"collection": collection}
     if groups:
         form["groups"] = json.dumps(list(groups))
     if metadata:
         form["metadata"] = json.dumps(metadata)
     known = {d["external_id"]: d for d in api.pages("/v1/documents", collection=collection)}
-    tally, pending = Tally(), list[Pending]()
+    tally, pending = Tally(failed=namesakes), list[Pending]()
     with _bar(quiet) as bar:
         task = bar.add_task("ingesting", total=len(files))
-        for path, external_id in files:
+        for begun, (external_id, path) in enumerate(files.items(), 1):
             bar.update(task, description=f"ingesting {plain(external_id)[:40]}")
             before = known.get(external_id)
             answers = before is not None and before["version_id"] is not None  # one that failed before is added now
@@ -100,10 +100,10 @@ def ingest_paths(
                 _upload(api, path, external_id, form, answers, tally, pending)
             while len(pending) >= _IN_FLIGHT:
                 _settle(api, pending, tally)
-            bar.update(task, completed=_count(tally))
+            bar.update(task, completed=begun - len(pending))
         while pending:
             _settle(api, pending, tally)
-            bar.update(task, completed=_count(tally), description="indexing")
+            bar.update(task, completed=len(files) - len(pending), description="indexing")
     if not quiet:
         _report(tally)
     return tally
@@ -149,6 +149,16 @@ def _settled(api: Api, pending: Pending) -> dict[str, Any] | None:
     return job if job["status"] in {"succeeded", "failed", "cancelled"} or job["stage"] == WAITING else None
 
 
+def _named(paths: Sequence[Path]) -> tuple[dict[str, Path], dict[str, str]]:
+    """The files by external id, each once, and with a reason those that would pass for a new version of another."""
+    files, namesakes = dict[str, Path](), dict[str, str]()
+    for path, external_id in _walk(paths):
+        other = files.setdefault(external_id, path)
+        if not path.samefile(other):
+            namesakes[str(path)] = f"{other} would get the same name, {external_id}; name a folder that holds both."
+    return files, namesakes
+
+
 def _walk(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Every regular file with its external id: the path below the folder that was named, or the file's own name."""
     for path in paths:
@@ -189,10 +199,6 @@ def _bar(quiet: bool) -> Progress:
         disable=quiet,
         transient=True,
     )
-
-
-def _count(tally: Tally) -> int:
-    return len(tally.added) + len(tally.changed) + len(tally.unchanged) + len(tally.failed)
 
 
 def _report(tally: Tally) -> None:

@@ -105,6 +105,7 @@ def test_old_settings_wait_for_the_new_ones(new_server: Callable[..., Server]) -
     server.ingest("rule.md", b"# Rule\n\nThe limit of the zorblax is 100 units.\n")
     rebuilt = footnote(server.data, "reindex", **OTHER)
     assert rebuilt.returncode == 0, rebuilt.stderr
+    assert "1/1" in rebuilt.stderr
     worker = server.child("worker")
     assert worker is not None
     worker.kill()
