@@ -58,7 +58,7 @@ def api(server: Server) -> Api:
 
 
 def last_count(screen: io.StringIO) -> str:
-    return re.findall(r"\d+/\d+", screen.getvalue())[-1]
+    return str(re.findall(r"\d+/\d+", screen.getvalue())[-1])
 
 
 @pytest.mark.parametrize("job", [done, broken])
