@@ -1,9 +1,10 @@
 // Numbers, sizes and times as the reader's language writes them.
+import { formatter } from "./intl.js";
 import { language } from "./texts.js";
 
-const code = () => language.get().code;
+const inLanguage = (Kind, options) => formatter(Kind, language.get().code, options);
 
-export const number = (value, options) => new Intl.NumberFormat(code(), options).format(value);
+export const number = (value, options) => inLanguage(Intl.NumberFormat, options).format(value);
 
 /** Bytes, for example "4.2 MB". */
 export function bytes(value) {
@@ -28,7 +29,10 @@ export function duration(ms) {
 
 /** A day and time in full. */
 export const dateTime = (value) =>
-  new Intl.DateTimeFormat(code(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(value));
+  inLanguage(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short" }).format(new Date(value));
+
+/** The time of day, to the second. */
+export const time = (value) => inLanguage(Intl.DateTimeFormat, { timeStyle: "medium" }).format(new Date(value));
 
 const STEPS = [
   ["year", 31536000],
@@ -42,7 +46,7 @@ const STEPS = [
 /** How long ago, for example "3 minutes ago". */
 export function ago(value) {
   const seconds = (Date.parse(value) - Date.now()) / 1000;
-  const words = new Intl.RelativeTimeFormat(code(), { numeric: "auto" });
+  const words = inLanguage(Intl.RelativeTimeFormat, { numeric: "auto" });
   for (const [unit, length] of STEPS) {
     if (Math.abs(seconds) >= length) return words.format(Math.round(seconds / length), unit);
   }

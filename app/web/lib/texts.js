@@ -1,5 +1,6 @@
 // The page's texts: one file a language, `texts/<language>.json`, flat keys. `{name}` in a text is replaced; a text that
 // is an object holds one form for each plural category of `n`.
+import { formatter } from "./intl.js";
 import { createStore } from "./store.js";
 
 export const LANGUAGES = { en: "English", de: "Deutsch" };
@@ -44,10 +45,10 @@ export async function chooseLanguage(code) {
 export function t(key, parts = {}) {
   const { code, texts } = language.get();
   let text = texts[key] ?? key;
-  if (typeof text === "object") text = text[new Intl.PluralRules(code).select(parts.n ?? 0)] ?? text.other;
+  if (typeof text === "object") text = text[formatter(Intl.PluralRules, code).select(parts.n ?? 0)] ?? text.other;
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in parts ? shown(parts[name], code) : whole));
 }
 
 function shown(value, code) {
-  return typeof value === "number" ? new Intl.NumberFormat(code).format(value) : String(value);
+  return typeof value === "number" ? formatter(Intl.NumberFormat, code).format(value) : String(value);
 }
