@@ -5,6 +5,7 @@ import { useLoaded } from "../../lib/load.js";
 import { useStore } from "../../lib/store.js";
 import { t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
+import { Segments } from "../../parts/segments.js";
 import { useShortcut } from "../../parts/shortcuts.js";
 import { FiltersDialog } from "../chat/filters.js";
 import { countOf } from "../chat/scope.js";
@@ -47,7 +48,13 @@ export function SearchForm({ asked, onAsk }) {
       <button class="button primary">${t("search.go")}</button>
     </div>
     <div class="search-how">
-      <${Modes} mode=${asked.mode} onChange=${(mode) => change({ mode })} />
+      <${Segments}
+        label=${t("search.mode")}
+        all=${MODES}
+        chosen=${asked.mode}
+        text=${(name) => t(`mode.${name}`)}
+        onChoose=${(mode) => change({ mode })}
+      />
       <${Collections} chosen=${asked.scope.collection} onChange=${(collection) => change({ scope: { ...asked.scope, collection } })} />
       <${Choice} label=${t("search.rerank")} value=${asked.rerank} onChange=${(rerank) => change({ rerank })}>
         <option value="">${t("search.rerank_usual")}</option>
@@ -66,18 +73,6 @@ export function SearchForm({ asked, onAsk }) {
   ${filters &&
   html`<${FiltersDialog} value=${asked.scope} onChange=${(scope) => change({ scope })} onClose=${() => setFilters(false)} />`}`;
 }
-
-const Modes = ({ mode, onChange }) =>
-  html`<fieldset class="search-modes">
-    <legend class="visually-hidden">${t("search.mode")}</legend>
-    ${MODES.map(
-      (name) =>
-        html`<label key=${name} class="search-mode">
-          <input type="radio" name="mode" value=${name} checked=${name === mode} onChange=${() => onChange(name)} />
-          <span>${t(`mode.${name}`)}</span>
-        </label>`,
-    )}
-  </fieldset>`;
 
 function Collections({ chosen, onChange }) {
   const { value } = useLoaded((signal) => api("/v1/collections", { signal }), []);
