@@ -170,6 +170,8 @@ class Jobs:
         """Removes what no longer answers: points first, then files that no version needs any more."""
         assert job.document_id is not None
         documents = self._shop.store.documents
+        if job.kind == "delete":
+            await documents.condemn(job.document_id)
         dead = await documents.dead_versions(job.document_id)
         await self._shop.index.delete_versions([version.id for version in dead])
         for sha256 in {version.sha256 for version in dead}:

@@ -68,6 +68,12 @@ class HttpSettings(Room):
         default=("127.0.0.1", "localhost", "[::1]"),
         description="Host headers answered; stops DNS rebinding. `*` answers any.",
     )
+    undo_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=604_800,
+        description="Seconds in which a deleted document can be restored; 0 deletes for good at once.",
+    )
     stream_retention: float = Field(default=600.0, gt=0, description="Seconds a finished stream can be replayed.")
     streams_per_caller: int = Field(
         default=64, ge=1, description="Streams, and requests waiting for an answer, that one caller may have open."

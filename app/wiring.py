@@ -160,6 +160,7 @@ async def _own_generation(store: Store, settings: Settings, embed: Embedder) -> 
     except IndexMismatch:
         if (await store.documents.live_versions(limit=1)).items:
             raise
+        await store.documents.condemn()  # what was just deleted cannot be restored into an index of another kind
         fresh = await store.generations.create_building(wanted_generation(settings, embed))
         await store.generations.switch(fresh.id)
         return fresh

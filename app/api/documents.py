@@ -1,4 +1,4 @@
-"""Documents: upload, list, look at, delete."""
+"""Documents: upload, list, look at."""
 
 from __future__ import annotations
 
@@ -61,19 +61,13 @@ class Document(Response):
     updated_at: datetime
 
 
-class Deleted(Response):
-    """The document is gone; the job tidies up after it."""
-
-    job_id: str
-
-
 _ACCEPTED: dict[str, Any] = {
     "document_id": "5f3c4b9a-8e0d-4e57-8c43-2b1b7f2f3a10",
     "version_id": "c1b9c5a2-6d9c-4a4e-9a7e-0f4f3e9d2b77",
     "job_id": "0d9f1f0e-2f8b-4c6c-9a5e-0b1f6f1f7a11",
     "unchanged": False,
 }
-_DOCUMENT: dict[str, Any] = {
+DOCUMENT: dict[str, Any] = {
     "id": "5f3c4b9a-8e0d-4e57-8c43-2b1b7f2f3a10",
     "collection": "default",
     "external_id": "leave.pdf",
@@ -208,7 +202,7 @@ def _check_length(length: str | None, limit: int) -> None:
     summary="List documents, newest first",
     operation_id="list_documents",
     dependencies=LISTING,
-    responses={**shown({"items": [_DOCUMENT], "next_cursor": None}), **problems(404)},
+    responses={**shown({"items": [DOCUMENT], "next_cursor": None}), **problems(404)},
 )
 async def list_documents(
     services: Wired,
@@ -231,22 +225,8 @@ async def list_documents(
     "/{id}",
     summary="One document",
     operation_id="get_document",
-    responses={**shown(_DOCUMENT), **problems(404)},
+    responses={**shown(DOCUMENT), **problems(404)},
 )
 async def get_document(id: DocumentId, services: Wired, caller: Caller) -> Document:
     """A document with the figures of its live version."""
     return Document.model_validate(await services.store.documents.get(id, caller))
-
-
-@router.delete(
-    "/{id}",
-    status_code=202,
-    summary="Delete a document",
-    operation_id="delete_document",
-    responses={**shown({"job_id": _ACCEPTED["job_id"]}, 202), **problems(404)},
-)
-async def delete_document(id: DocumentId, services: Wired, caller: Caller, response: HttpResponse) -> Deleted:
-    """It is gone from every read at once; a job sweeps its files and its points in the index."""
-    job_id = await services.store.documents.delete(id, caller)
-    response.headers["Location"] = f"/v1/jobs/{job_id}"
-    return Deleted(job_id=job_id)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query
 from fastapi import Response as HttpResponse
+from pydantic import Field
 
 from app.api import sse
 from app.api.deps import LISTING, AtEnd, Limited, Parts, Watching, Wired
@@ -46,6 +47,7 @@ class Job(Response):
     cancel_requested: bool = False
     document_id: str | None = None
     version_id: str | None = None
+    not_before: datetime | None = Field(default=None, description="Queued until then at least.")
     timings_ms: dict[str, float]
     created_at: datetime
     updated_at: datetime
@@ -63,6 +65,7 @@ _JOB: dict[str, Any] = {
     "cancel_requested": False,
     "document_id": "5f3c4b9a-8e0d-4e57-8c43-2b1b7f2f3a10",
     "version_id": "c1b9c5a2-6d9c-4a4e-9a7e-0f4f3e9d2b77",
+    "not_before": None,
     "timings_ms": {"queued": 112.4, "parse": 840.2, "chunk": 61.7},
     "created_at": "2026-11-20T09:30:00Z",
     "updated_at": "2026-11-20T09:30:04Z",

@@ -9,6 +9,7 @@ from app.api import (
     collections,
     content,
     conversations,
+    deletions,
     documents,
     feedback,
     health,
@@ -19,6 +20,7 @@ from app.api import (
     stats,
     traces,
     uploads,
+    versions,
 )
 
 
@@ -26,6 +28,8 @@ def routers() -> tuple[APIRouter, ...]:
     """The routers of every noun."""
     return (
         documents.router,
+        deletions.router,
+        versions.router,
         uploads.router,
         content.router,
         jobs.router,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import typer
@@ -10,7 +11,9 @@ from app.cli.client import connect
 from app.cli.output import out, plain, put_json, put_table
 from app.settings import load_settings
 
-documents = typer.Typer(help="List, show and delete documents.", no_args_is_help=False, invoke_without_command=True)
+documents = typer.Typer(
+    help="List, show, delete and restore documents.", no_args_is_help=False, invoke_without_command=True
+)
 jobs = typer.Typer(help="List, show, cancel and retry jobs.", no_args_is_help=False, invoke_without_command=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
@@ -57,15 +60,61 @@ def show_document(id: Id, as_json: AsJson = False) -> None:
 
 @documents.command("delete")
 def delete_document(
-    id: Id, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False, as_json: AsJson = False
+    id: Id,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    for_good: Annotated[bool, typer.Option("--for-good", help="Leave no time to restore it.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Delete a document; it stops answering at once."""
+    """Delete a document; it stops answering at once, and can be restored for some seconds."""
     with connect(load_settings()) as api:
         document = api.call("GET", f"/v1/documents/{id}")
         if not yes and not typer.confirm(f"Delete “{document['title']}” and its {document['chunks']} chunks?"):
             raise typer.Exit(1)
-        result = api.call("DELETE", f"/v1/documents/{id}")
-    put_json(result) if as_json else out.print("deleted")
+        result = api.call("DELETE", f"/v1/documents/{id}", params={"undo": not for_good})
+    if as_json:
+        put_json(result)
+    elif result["restorable_until"]:
+        out.print(f"deleted; until {_clock(result['restorable_until'])}: footnote documents restore {plain(id)}")
+    else:
+        out.print("deleted for good")
+
+
+@documents.command("restore")
+def restore_document(id: Id, as_json: AsJson = False) -> None:
+    """Take a deletion back, while there is time."""
+    with connect(load_settings()) as api:
+        result = api.call("POST", f"/v1/documents/{id}/restore")
+    put_json(result) if as_json else out.print(f"restored {plain(result['title'])}")
+
+
+@documents.command("versions")
+def list_versions(id: Id, as_json: AsJson = False) -> None:
+    """List a document's versions, newest first."""
+    with connect(load_settings()) as api:
+        rows = list(api.pages(f"/v1/documents/{id}/versions"))
+    if as_json:
+        put_json(rows)
+        return
+    put_table(
+        ("version", "status", "file", "bytes", "pages", "chunks", "created", "error"),
+        (
+            (
+                v["seq"],
+                v["status"],
+                v["filename"],
+                v["size"],
+                v["pages"] or "",
+                v["chunks"],
+                v["created_at"],
+                (v["error"] or {}).get("message", ""),
+            )
+            for v in rows
+        ),
+    )
+
+
+def _clock(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone().strftime("%H:%M:%S")
 
 
 @jobs.callback()

@@ -159,7 +159,7 @@ class Chunks:
         statement = (
             select(func.coalesce(func.sum(renditions.c.chunks), 0))
             .join_from(renditions, documents, documents.c.live_version_id == renditions.c.version_id)
-            .where(renditions.c.generation == generation)
+            .where(renditions.c.generation == generation, documents.c.deleted_at.is_(None))
         )
         async with self._database.read() as connection:
             return int((await connection.execute(statement)).scalar_one())
@@ -168,7 +168,8 @@ class Chunks:
 async def _writable(connection: AsyncConnection, version_id: str, generation: int) -> str:
     """The document of a version that may still get chunks, which cannot be deleted while this transaction lasts."""
     row = await locked_version(connection, version_id)
-    if row is None or row.status not in ("pending", "live") or row.d_deleted_at is not None:
+    gone = row is None or (row.d_deleted_at is not None and row.d_restorable_until is None)
+    if row is None or gone or row.status not in ("pending", "live"):
         raise NotFound("This version is gone: its document was deleted, or a later version replaced it.")
     known = select(generations.c.id).where(generations.c.id == generation)
     if (await connection.execute(known.with_for_update(read=True))).first() is None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec
 from app.store.database import Database
-from app.store.deleting import delete_document
+from app.store.deleting import condemn, delete_document, hidden
 from app.store.records import Collection
 from app.store.tables import collections, documents, versions
 from core.errors import Conflict, InvalidInput, NotFound
@@ -100,6 +100,8 @@ class Collections:
             if ids and not force:
                 raise Conflict(f"The collection “{name}” holds {len(ids)} documents; delete them first, or use force.")
             jobs = [await delete_document(connection, document_id, principal.id) for document_id in ids]
+            for document_id in await hidden(connection, documents.c.collection == name):
+                await condemn(connection, document_id)  # there is no place left to restore it to
             # Deleted documents stay until they are swept; they need a collection to stand in.
             await connection.execute(
                 documents.update().where(documents.c.collection == name).values(collection=DEFAULT_COLLECTION)

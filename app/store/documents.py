@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store import codec, cursors, publishing, rows, uploading
-from app.store.access import readable
+from app.store import codec, cursors, deleting, publishing, rows, sweeping, uploading, version_pages
+from app.store.access import permitted, readable
 from app.store.database import Database
-from app.store.deleting import delete_document
-from app.store.records import UNFINISHED, Begun, NewUpload, Page, Published, VersionRecord
+from app.store.records import UNFINISHED, Begun, NewUpload, Page, Published, VersionEntry, VersionRecord
 from app.store.tables import documents, jobs, renditions, versions
 from core.errors import NotFound
 from core.types import Document, Principal
@@ -76,29 +76,63 @@ class Documents:
             found = [rows.document(row) for row in (await connection.execute(statement)).all()]
         return cursors.page(found, limit, lambda d: cursors.encode(_LISTING, cursors.micros(d.created_at), d.id))
 
-    async def delete(self, document_id: str, principal: Principal) -> str:
-        """Takes a document out of every read path; returns the job that sweeps the rest. Raises `NotFound`."""
+    async def delete(self, document_id: str, principal: Principal, *, until: datetime | None = None) -> str:
+        """Takes a document out of every read path; returns the job that sweeps the rest, not before `until`.
+
+        Until then it can be restored. Without `until` it cannot, not even where an earlier deletion allowed it.
+        Raises `NotFound`.
+        """
         async with self._database.write() as connection:
-            statement = select(documents.c.id).where(documents.c.id == document_id, readable(principal))
-            if (await connection.execute(statement.with_for_update())).first() is None:
+            statement = select(documents.c.id, documents.c.deleted_at).where(
+                documents.c.id == document_id, permitted(principal)
+            )
+            row = (await connection.execute(statement.with_for_update())).first()
+            if row is not None and row.deleted_at is None:
+                return await deleting.delete_document(connection, document_id, principal.id, until=until)
+            job_id = None if row is None or until is not None else await deleting.condemn(connection, document_id)
+            if job_id is None:
                 raise _unknown()
-            return await delete_document(connection, document_id, principal.id)
+            return job_id
+
+    async def restore(self, document_id: str, principal: Principal) -> Document:
+        """Takes a deletion back: the document is as it was. One that is not deleted stays as it is.
+
+        Raises `NotFound`, and `Conflict` once it is too late or where another document has its external id by now.
+        """
+        async with self._database.write() as connection:
+            await deleting.restore_document(connection, document_id, principal)
+        return await self.get(document_id, principal)
+
+    async def versions(
+        self, document_id: str, principal: Principal, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[VersionEntry]:
+        """The versions of a document, newest first, those included that were replaced. Raises `NotFound`,
+        `InvalidCursor`."""
+        async with self._database.snapshot() as connection:
+            return await version_pages.page(connection, document_id, principal, cursor, limit)
 
     # ---- for the worker --------------------------------------------------------------------------------------------
 
     async def find(self, document_id: str) -> Document | None:
-        """A document that is not deleted, whoever may read it."""
+        """A document, whoever may read it, also one that can be restored; None once it is gone for good."""
         async with self._database.read() as connection:
-            statement = rows.select_documents().where(documents.c.id == document_id, documents.c.deleted_at.is_(None))
+            statement = rows.select_documents().where(documents.c.id == document_id, ~publishing.condemned())
             row = (await connection.execute(statement)).first()
         return None if row is None else rows.document(row)
 
     async def version(self, version_id: str) -> VersionRecord:
         """A version, of a deleted document too until it was swept. Raises `NotFound`."""
-        found = await self._versions(versions.c.id == version_id)
+        found = await self._versions(versions.c.id == version_id, versions.c.swept_at.is_(None))
         if not found:
             raise NotFound("This version is gone: its document was deleted, or a later version replaced it.")
         return found[0]
+
+    async def condemn(self, document_id: str | None = None) -> None:
+        """Ends the time in which deletions can be taken back, of one document or of all: they can be swept then."""
+        own = documents.c.id == document_id if document_id is not None else documents.c.id.is_not(None)
+        async with self._database.write() as connection:
+            for found in await deleting.hidden(connection, own):
+                await deleting.condemn(connection, found)
 
     async def set_parsed(
         self,
@@ -168,28 +202,16 @@ class Documents:
         return await self._versions(*where)
 
     async def forget_versions(self, version_ids: Sequence[str]) -> None:
-        """Removes the rows of dead versions that were swept, and of deleted documents that have none left."""
-        gone = select(documents.c.id).where(documents.c.deleted_at.is_not(None))
+        """Notes that dead versions were swept; of documents that are gone for good no row stays."""
         async with self._database.write() as connection:
-            found = select(versions.c.id, versions.c.document_id).join_from(
-                versions, documents, documents.c.id == versions.c.document_id
-            )
-            dead = (await connection.execute(found.where(versions.c.id.in_(version_ids), publishing.dead()))).all()
-            await connection.execute(delete(versions).where(versions.c.id.in_([row.id for row in dead])))
-            await connection.execute(
-                delete(documents).where(
-                    documents.c.id.in_(sorted({row.document_id for row in dead})),
-                    documents.c.id.in_(gone),
-                    ~exists().where(versions.c.document_id == documents.c.id),
-                )
-            )
+            await sweeping.forget(connection, version_ids)
 
     async def is_blob_needed(self, sha256: str) -> bool:
         """Whether any version that answers, or still may, has these bytes."""
         statement = (
             select(versions.c.id)
             .join_from(versions, documents, documents.c.id == versions.c.document_id)
-            .where(versions.c.sha256 == sha256, ~publishing.dead())
+            .where(versions.c.sha256 == sha256, ~publishing.over())
             .limit(1)
         )
         async with self._database.read() as connection:
@@ -197,14 +219,16 @@ class Documents:
 
     async def live_versions(self, *, cursor: str | None = None, limit: int = 200) -> Page[VersionRecord]:
         """Every version that answers now, in a fixed order. Raises `InvalidCursor`."""
+        live = and_(documents.c.live_version_id == versions.c.id, documents.c.deleted_at.is_(None))
         after = () if cursor is None else (versions.c.id > cursors.decode(_LIVE_LISTING, cursor)[1],)
-        found = await self._versions(
-            documents.c.live_version_id == versions.c.id, *after, limit=cursors.checked_limit(limit) + 1
-        )
+        found = await self._versions(live, *after, limit=cursors.checked_limit(limit) + 1)
         return cursors.page(found, limit, lambda v: cursors.encode(_LIVE_LISTING, 0, v.id))
 
     async def live_counts(self, generation: int) -> dict[str, int]:
-        """How many chunks each live version has in a generation: what the index's own counts are compared with."""
+        """How many chunks each live version has in a generation: what the index's own counts are compared with.
+
+        The versions of documents that can be restored are among them.
+        """
         statement = (
             select(renditions.c.version_id, renditions.c.chunks)
             .join_from(renditions, documents, documents.c.live_version_id == renditions.c.version_id)

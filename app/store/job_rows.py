@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
@@ -24,6 +24,7 @@ async def insert_job(
     version_id: str | None = None,
     status: JobStatus = "queued",
     stage: str = "queued",
+    not_before: datetime | None = None,
 ) -> str:
     """A new job; its id."""
     job_id, at = codec.new_id(), codec.now()
@@ -41,6 +42,7 @@ async def insert_job(
             principal_id=principal_id,
             cancel_requested=False,
             revision=1,
+            not_before=not_before,
             created_at=at,
             updated_at=at,
             finished_at=at if status == "succeeded" else None,
@@ -49,11 +51,38 @@ async def insert_job(
     return job_id
 
 
-async def cancel_all(connection: AsyncConnection, document_id: str) -> None:
-    """Asks every unfinished job of a document to stop."""
-    statement = select(jobs).where(jobs.c.document_id == document_id, jobs.c.status.in_(sorted(UNFINISHED)))
-    for row in (await connection.execute(statement.with_for_update())).all():
-        await cancel_job(connection, rows.job(row))
+async def cancel_all(connection: AsyncConnection, document_id: str) -> list[str]:
+    """Asks every unfinished job of a document to stop; those that nobody had asked before."""
+    statement = select(jobs).where(
+        jobs.c.document_id == document_id,
+        jobs.c.status.in_(sorted(UNFINISHED)),
+        jobs.c.cancel_requested.is_(False),
+    )
+    found = [rows.job(row) for row in (await connection.execute(statement.with_for_update())).all()]
+    for job in found:
+        await cancel_job(connection, job)
+    return [job.id for job in found]
+
+
+async def let_go_on(connection: AsyncConnection, deletion: str) -> None:
+    """Jobs that a deletion stopped, now that it is taken back: what runs still goes on, what ended is run again."""
+    statement = select(jobs).where(jobs.c.stopped_by == deletion).with_for_update()
+    for job in [rows.job(row) for row in (await connection.execute(statement)).all()]:
+        if job.status == "running":
+            await change(connection, job.id, cancel_requested=False, stopped_by=None)
+        elif job.status == "cancelled" and await _has_version(connection, job):
+            await queue_again(connection, job)
+
+
+async def hasten(connection: AsyncConnection, document_id: str) -> str | None:
+    """Lets the job that sweeps a document begin now, if it waits still; its id."""
+    statement = select(jobs.c.id).where(
+        jobs.c.document_id == document_id, jobs.c.kind == "delete", jobs.c.status == "queued"
+    )
+    job_id: str | None = (await connection.execute(statement.with_for_update())).scalar()
+    if job_id is not None:
+        await change(connection, job_id, not_before=None)
+    return job_id
 
 
 async def cancel_job(connection: AsyncConnection, job: JobRecord) -> JobRecord:
@@ -75,6 +104,7 @@ async def queue_again(connection: AsyncConnection, job: JobRecord) -> JobRecord:
         status="queued",
         progress=0.0,
         cancel_requested=False,
+        stopped_by=None,
         error_code=None,
         error_message=None,
         timings="{}",
@@ -96,10 +126,23 @@ async def still_there(connection: AsyncConnection, job: JobRecord) -> None:
     statement = select(documents.c.id).where(documents.c.id == job.document_id, documents.c.deleted_at.is_(None))
     if (await connection.execute(statement)).first() is None:
         raise Conflict("The document was deleted; upload it again instead.")
-    if job.version_id is not None:
-        version = select(versions.c.id).where(versions.c.id == job.version_id)
-        if (await connection.execute(version)).first() is None:
-            raise Conflict("A later version of this document is live already; there is nothing to retry.")
+    if not await _has_version(connection, job):
+        raise Conflict("A later version of this document is live already; there is nothing to retry.")
+
+
+async def wanted_still(connection: AsyncConnection, job: JobRecord) -> bool:
+    """Whether what a job is about is there, so that it can be run again."""
+    try:
+        await still_there(connection, job)
+    except Conflict:
+        return False
+    return True
+
+
+async def _has_version(connection: AsyncConnection, job: JobRecord) -> bool:
+    """Whether the version that a job is about can still be brought about; true of jobs about none."""
+    version = select(versions.c.id).where(versions.c.id == job.version_id, versions.c.swept_at.is_(None))
+    return job.version_id is None or (await connection.execute(version)).first() is not None
 
 
 def with_duration(job: JobRecord, stage: str, milliseconds: float) -> str:
@@ -109,7 +152,7 @@ def with_duration(job: JobRecord, stage: str, milliseconds: float) -> str:
 
 def begun(job: JobRecord) -> str:
     """The timings of an attempt that begins now: how long it waited for that."""
-    waited = codec.now() - job.updated_at
+    waited = codec.now() - max(job.updated_at, job.not_before or job.updated_at)
     return codec.dump({"queued": round(max(waited / timedelta(milliseconds=1), 0.0), 3)})
 
 

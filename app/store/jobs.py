@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from app.store import cursors, rows
+from app.store import codec, cursors, rows
 from app.store.access import readable
 from app.store.database import Database
 from app.store.job_rows import (
@@ -25,6 +25,7 @@ from app.store.job_rows import (
     queue_again,
     settle_version,
     still_there,
+    wanted_still,
     with_duration,
 )
 from app.store.records import UNFINISHED, JobKind, JobRecord, JobStatus, Page, VersionStatus
@@ -105,8 +106,9 @@ class Jobs:
         return cursors.page(found, limit, lambda j: cursors.encode(_LISTING, cursors.micros(j.created_at), j.id))
 
     async def queued(self) -> builtins.list[JobRecord]:
-        """Jobs waiting for a worker, oldest first."""
-        return await self._with_status({"queued"})
+        """Jobs that a worker may begin now, oldest first."""
+        due = or_(jobs.c.not_before.is_(None), jobs.c.not_before <= codec.now())
+        return await self._with_status({"queued"}, due)
 
     async def running(self) -> builtins.list[JobRecord]:
         """Jobs that a worker has in hand, oldest first."""
@@ -128,8 +130,11 @@ class Jobs:
         async with self._database.read() as connection:
             return [rows.job(row) for row in (await connection.execute(statement)).all()]
 
-    async def _with_status(self, statuses: Collection[JobStatus]) -> builtins.list[JobRecord]:
-        statement = select(jobs).where(jobs.c.status.in_(sorted(statuses))).order_by(jobs.c.created_at, jobs.c.id)
+    async def _with_status(
+        self, statuses: Collection[JobStatus], *where: ColumnElement[bool]
+    ) -> builtins.list[JobRecord]:
+        wanted = select(jobs).where(jobs.c.status.in_(sorted(statuses)), *where)
+        statement = wanted.order_by(jobs.c.created_at, jobs.c.id)
         async with self._database.read() as connection:
             return [rows.job(row) for row in (await connection.execute(statement)).all()]
 
@@ -196,7 +201,11 @@ class Jobs:
         return await self._finish(job_id, "failed", "failed", error_code=code, error_message=message)
 
     async def cancelled(self, job_id: str) -> JobRecord:
-        """The worker stopped as it was asked to."""
+        """The worker stopped as it was asked to; where that was taken back meanwhile, the job waits to be run again."""
+        async with self._database.write() as connection:
+            job = await load(connection, job_id, lock=True)
+            if job.status == "running" and not job.cancel_requested and await wanted_still(connection, job):
+                return await queue_again(connection, job)
         return await self._finish(job_id, "cancelled", "cancelled")
 
     async def _finish(
@@ -242,7 +251,10 @@ class Jobs:
             if job.finished:
                 raise Conflict(f"The job is {job.status} already; there is nothing to cancel.")
             if job.kind == "delete":
-                raise Conflict("A deletion cannot be cancelled: the document is gone already, the job only tidies up.")
+                raise Conflict(
+                    "A deletion cannot be cancelled: the document is gone already, the job only tidies up. "
+                    "Restore the document instead, while there is time."
+                )
             return await cancel_job(connection, job)
 
     async def retry(self, job_id: str, principal: Principal) -> JobRecord:
@@ -251,6 +263,8 @@ class Jobs:
             job = await load(connection, job_id, lock=True, where=_visible(principal))
             if job.status not in ("failed", "cancelled"):
                 raise Conflict(f"Only failed and cancelled jobs can be retried; this one is {job.status}.")
+            if job.kind == "delete" and job.status == "cancelled":
+                raise Conflict("The document was restored; delete it again instead.")
             if job.kind != "delete" and job.document_id is not None:
                 await still_there(connection, job)
             return await queue_again(connection, job)

@@ -14,16 +14,26 @@ from core.errors import Conflict
 _live = versions.alias("live")
 
 
-def dead() -> ColumnElement[bool]:
-    """True of versions, joined with their documents, that will never answer again and wait to be swept."""
+def condemned() -> ColumnElement[bool]:
+    """True of documents whose deletion cannot be taken back, or no longer."""
+    return and_(documents.c.deleted_at.is_not(None), documents.c.restorable_until.is_(None))
+
+
+def over() -> ColumnElement[bool]:
+    """True of versions, joined with their documents, that will never answer again."""
     overtaken = (
         select(_live.c.id).where(_live.c.id == documents.c.live_version_id, _live.c.seq > versions.c.seq).exists()
     )
     return or_(
-        documents.c.deleted_at.is_not(None),
+        condemned(),
         versions.c.status.in_(("replaced", "deleted")),
         and_(versions.c.status.in_(("failed", "cancelled")), overtaken),
     )
+
+
+def dead() -> ColumnElement[bool]:
+    """True of those of them that wait to be swept: of a document that is gone for good nothing is remembered."""
+    return and_(over(), or_(condemned(), versions.c.swept_at.is_(None)))
 
 
 async def publish(connection: AsyncConnection, version_id: str, generation: int) -> Published:

@@ -78,7 +78,8 @@ class VersionRecord:
 
     `explicit_title` is what the upload named; `title` what holds: until the file was parsed the explicit one or the
     file's name without its ending. `groups` and `metadata` are what the document gets when this version is published.
-    `deleted` says that the document is gone; `live` that this version is the one that answers.
+    `deleted` says that the document is gone, if only for now; `live` that this version is the one that answers.
+    `swept` that nothing is left of it but this record.
     """
 
     id: str
@@ -105,6 +106,16 @@ class VersionRecord:
     language: str | None = None
     warnings: tuple[str, ...] = ()
     chunks: int = 0
+    published_at: datetime | None = None
+    swept: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VersionEntry:
+    """A version as a document's readers see it, with the job that was to bring it about, if that is still known."""
+
+    version: VersionRecord
+    job: JobRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +152,8 @@ class JobRecord:
     """A piece of work and how far it got. `revision` grows with every change; `progress` is in [0, 1].
 
     `timings_ms` tells how long the stages of the present attempt took that are over, "queued" being the wait before the
-    first. A stage that its worker's death broke off counts from when it was begun again.
+    first. A stage that its worker's death broke off counts from when it was begun again. No worker begins it before
+    `not_before`.
     """
 
     id: str
@@ -161,6 +173,7 @@ class JobRecord:
     version_id: str | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     finished_at: datetime | None = None
+    not_before: datetime | None = None
 
     @property
     def finished(self) -> bool:

@@ -69,6 +69,7 @@ def select_versions() -> Select[Any]:
         documents.c.live_version_id,
         documents.c.created_at.label("d_created_at"),
         documents.c.deleted_at.label("d_deleted_at"),
+        documents.c.restorable_until.label("d_restorable_until"),
     ).join_from(versions, documents, documents.c.id == versions.c.document_id)
 
 
@@ -98,6 +99,8 @@ def version(row: AnyRow) -> VersionRecord:
         language=row.language,
         warnings=codec.strings(row.warnings),
         chunks=row.chunks,
+        published_at=row.published_at,
+        swept=row.swept_at is not None,
     )
 
 
@@ -124,6 +127,7 @@ def job(row: AnyRow) -> JobRecord:
         version_id=row.version_id,
         timings_ms=codec.timings(row.timings),
         finished_at=row.finished_at,
+        not_before=row.not_before,
     )
 
 

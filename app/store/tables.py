@@ -29,7 +29,7 @@ from sqlalchemy import (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-HEAD = "0003"
+HEAD = "0004"
 """The revision of the newest migration; a test holds it equal to Alembic's head. `Store.open` compares with it."""
 
 
@@ -81,6 +81,8 @@ documents = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("deleted_at", Moment),
+    # Until then a deletion can be taken back and nothing is swept; none where it cannot, or no longer.
+    Column("restorable_until", Moment),
     Index(
         "uq_documents_live",
         "collection",
@@ -124,6 +126,8 @@ versions = Table(
     Column("principal_id", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("published_at", Moment),
+    # Its points and file are gone; the row stays as the document's history.
+    Column("swept_at", Moment),
     Index("uq_versions_seq", "document_id", "seq", unique=True),
     Index("ix_versions_sha256", "sha256"),
     Index("ix_versions_status", "status"),
@@ -170,6 +174,9 @@ jobs = Table(
     Column("cancel_requested", Boolean, nullable=False, server_default=false()),
     Column("revision", Integer, nullable=False),
     Column("timings", Text, nullable=False, server_default="{}"),
+    Column("not_before", Moment),
+    # The deletion that asked this job to stop, and lets it go on when it is taken back.
+    Column("stopped_by", _ID),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("finished_at", Moment),

@@ -93,3 +93,20 @@ def test_searches_are_narrowed_by_metadata(footnote: Footnote, tmp_path: Path) -
     code, said, words = footnote("search", "price", "--filter", "created_after=soon")
     assert (code, said) == (2, None)
     assert "invalid_filter: The filter `filters.created_after`" in words
+
+
+def test_a_document_is_deleted_and_restored(footnote: Footnote, tmp_path: Path) -> None:
+    (tmp_path / "rota.md").write_text("# Rota\n\nThe rota of the vexbrook changes on Mondays.\n")
+    assert footnote("ingest", str(tmp_path / "rota.md"))[0] == 0
+    listed = footnote("documents")[1]
+    (id,) = [document["id"] for document in listed if document["external_id"] == "rota.md"]
+    code, deleted, _ = footnote("documents", "delete", id, "--yes")
+    assert code == 0
+    assert deleted["restorable_until"]
+    assert footnote("documents", "show", id)[0] == 4
+    assert footnote("documents", "restore", id)[1]["title"] == "Rota"
+    assert footnote("documents")[1] == listed
+    (version,) = footnote("documents", "versions", id)[1]
+    assert (version["seq"], version["status"]) == (1, "live")
+    assert footnote("documents", "delete", id, "--yes", "--for-good")[1]["restorable_until"] is None
+    assert footnote("documents", "restore", id)[0] in (1, 4)

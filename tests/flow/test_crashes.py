@@ -1,6 +1,7 @@
-"""kill -9 of server, worker and index process at random moments of uploads, updates and deletes.
+"""kill -9 of server, worker and index process at random moments of uploads, updates, deletes and restores.
 
-Afterwards every acknowledged upload is searchable exactly once, in its newest version, and nothing deleted comes back.
+Afterwards every acknowledged upload is searchable exactly once, in its newest version, what was restored included, and
+nothing deleted comes back by itself.
 """
 
 from __future__ import annotations
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 
 ROUNDS = 12
 SEED = 20261122
+UNDO_SECONDS = 6
+"""Long enough for some deletions to be taken back, short enough for others to be swept among the crashes."""
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A deletion that was acknowledged, and what restoring would bring back; `sure` if that was known for certain."""
+
+    id: str
+    newest: str | None
+    markers: list[str]
+    sure: bool
 
 
 @dataclass
@@ -33,6 +46,8 @@ class Ledger:
     ids: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     markers: dict[str, list[str]] = field(default_factory=dict)
+    hidden: dict[str, Hidden] = field(default_factory=dict)
+    restored: int = 0
 
 
 def body(name: str, marker: str, rng: random.Random) -> bytes:
@@ -41,17 +56,15 @@ def body(name: str, marker: str, rng: random.Random) -> bytes:
 
 
 def act(server: Server, ledger: Ledger, rng: random.Random, step: int) -> None:
-    """One upload, update or delete; what the server acknowledged is written down, what broke off is unsure."""
-    name = f"doc{rng.randrange(6)}"
-    if name in ledger.ids and rng.random() < 0.25:
+    """One upload, update, delete or restore; what was acknowledged is written down, what broke off is unsure."""
+    if ledger.hidden and rng.random() < 0.3:
         with contextlib.suppress(httpx.HTTPError):
-            ledger.unsure.add(name)
-            response = server.request("DELETE", f"/v1/documents/{ledger.ids[name]}")
-            if response.is_success:
-                ledger.unsure.discard(name)
-                ledger.deleted.update(ledger.markers.pop(name, []))
-                ledger.newest.pop(name, None)
-                ledger.ids.pop(name, None)
+            restore(server, ledger, rng.choice(sorted(ledger.hidden)))
+        return
+    name = f"doc{rng.randrange(6)}"
+    if name in ledger.ids and rng.random() < 0.3:
+        with contextlib.suppress(httpx.HTTPError):
+            delete(server, ledger, name)
         return
     marker = f"zq{step}x{rng.randrange(10**6)}"
     ledger.markers.setdefault(name, []).append(marker)
@@ -67,6 +80,40 @@ def act(server: Server, ledger: Ledger, rng: random.Random, step: int) -> None:
             ledger.unsure.discard(name)
             ledger.newest[name] = marker
             ledger.ids[name] = response.json()["document_id"]
+
+
+def delete(server: Server, ledger: Ledger, name: str) -> None:
+    sure = name not in ledger.unsure
+    ledger.unsure.add(name)
+    response = server.request("DELETE", f"/v1/documents/{ledger.ids[name]}")
+    if response.is_success:
+        ledger.unsure.discard(name)
+        markers = ledger.markers.pop(name, [])
+        ledger.deleted.update(markers)
+        ledger.hidden[name] = Hidden(ledger.ids.pop(name), ledger.newest.pop(name, None), markers, sure)
+
+
+def restore(server: Server, ledger: Ledger, name: str) -> None:
+    """Takes a deletion back, or learns that it is too late or that a later upload has taken its place."""
+    hidden = ledger.hidden.pop(name)
+    sure = name not in ledger.unsure
+    taken = sure and name in ledger.ids
+    ledger.deleted.difference_update(hidden.markers)  # until it is known that it was in vain
+    ledger.unsure.add(name)
+    response = server.request("POST", f"/v1/documents/{hidden.id}/restore")
+    if response.status_code in (404, 409):
+        ledger.deleted.update(hidden.markers)
+        if taken:
+            ledger.unsure.discard(name)
+    elif response.is_success:
+        assert not taken, "an earlier document took the place of a later one"
+        ledger.restored += 1
+        ledger.ids[name] = hidden.id
+        ledger.markers[name] = hidden.markers
+        if hidden.newest is not None:
+            ledger.newest[name] = hidden.newest
+        if sure and hidden.sure:
+            ledger.unsure.discard(name)
 
 
 def strike(server: Server, rng: random.Random) -> None:
@@ -112,7 +159,7 @@ def markers_found(server: Server) -> dict[str, list[str]]:
 @pytest.mark.timeout(600)
 def test_nothing_acknowledged_is_lost_and_nothing_deleted_returns(new_server: Callable[..., Server]) -> None:
     rng = random.Random(SEED)
-    server = new_server().start()
+    server = new_server(FOOTNOTE_HTTP__UNDO_SECONDS=str(UNDO_SECONDS)).start()
     ledger = Ledger()
     for step in range(ROUNDS):
         for _ in range(rng.randrange(1, 4)):
@@ -123,6 +170,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_deleted_returns(new_server: Ca
             server.start()
     settle(server)
 
+    print(f"{len(ledger.deleted)} markers deleted, {ledger.restored} documents restored")
     failed = server.call("GET", "/v1/jobs", params={"status": "failed", "limit": 100})["items"]
     assert not failed, failed
     found = markers_found(server)

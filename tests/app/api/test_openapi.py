@@ -15,6 +15,8 @@ ISSUED = {
     "get /v1/documents",
     "get /v1/documents/{id}",
     "delete /v1/documents/{id}",
+    "post /v1/documents/{id}/restore",
+    "get /v1/documents/{id}/versions",
     "get /v1/documents/{id}/content",
     "get /v1/documents/{id}/chunks",
     "get /v1/documents/{id}/pages/{n}.png",
