@@ -65,11 +65,13 @@ async def _dispatch(shop: Workshop, jobs: Jobs, durable: DurableJobs, stop: asyn
     reconciled = -_RECONCILE_EVERY
     current = True
     while not stop.is_set():
+        began = time.monotonic()
         try:
-            current, before = await jobs.current(), current
+            queued = await shop.store.jobs.queued()
+            current, before = not queued or await jobs.current(), current
             if before and not current:
                 log.warning("The index was rebuilt with other settings; uploads wait until the server is restarted.")
-            for job in await shop.store.jobs.queued():
+            for job in queued:
                 if current or job.kind == "delete":
                     await durable.submit(job.id, job.attempts + 1, STAGES[job.kind])
             if time.monotonic() - reconciled > _RECONCILE_EVERY:
@@ -77,7 +79,8 @@ async def _dispatch(shop: Workshop, jobs: Jobs, durable: DurableJobs, stop: asyn
                 await _settle_the_lost(shop, durable)
         except FootnoteError as error:
             log.warning("cannot look for jobs: %s", error.message)
-        await _passed(stop, _POLL)
+        # Thousands of waiting jobs take a while to list; most of the time is for working on them.
+        await _passed(stop, max(_POLL, 5 * (time.monotonic() - began)))
 
 
 async def _settle_the_lost(shop: Workshop, durable: DurableJobs) -> None:
