@@ -23,21 +23,27 @@ _LOOK_EVERY = 1.0
 
 
 class Gaps:
-    """How many live versions the index lacks points of."""
+    """How many live versions the index lacks points of: those being put back, and those `left_out` of the generation,
+    which a forced re-index could not read any more."""
 
     def __init__(self, store: Store, index: VectorIndex, generation: int) -> None:
         self._store = store
         self._index = index
         self._generation = generation
-        self.lacking = 0
+        self.returning = 0
+        self.left_out = 0
+
+    @property
+    def lacking(self) -> int:
+        return self.returning + self.left_out
 
     async def look(self) -> int:
         """Counts anew. The store is asked before and after: what was deleted meanwhile is not lacking."""
         before = await self._store.documents.live_counts(self._generation)
         indexed = await self._index.versions()
         now = await self._store.documents.live_counts(self._generation)
-        short = sum(indexed.get(version_id, 0) < now[version_id] for version_id in before if version_id in now)
-        self.lacking = short + len(await self._store.generations.missing(self._generation))
+        self.returning = sum(indexed.get(version_id, 0) < now[version_id] for version_id in before if version_id in now)
+        self.left_out = len(await self._store.generations.missing(self._generation))
         return self.lacking
 
     @asynccontextmanager

@@ -92,8 +92,13 @@ async def _notes(services: Services) -> dict[str, str]:
     with contextlib.suppress(FootnoteError, TimeoutError):  # a database that does not answer is told as a part
         if await asyncio.wait_for(restart_needed(services), _PATIENCE):
             notes[RESTART_NEEDED] = WORDS
-    if services.lacking():
+    returning, left_out = services.lacking()
+    if returning:
         notes[INDEX_INCOMPLETE] = "The index lacks documents; they are being put back."
+    if left_out:
+        notes["documents_left_out"] = (
+            "Documents that could not be read when the index was rebuilt answer nothing; upload them anew or delete them."
+        )
     return notes
 
 

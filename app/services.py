@@ -37,9 +37,9 @@ class Services:
     """The parts of one server process.
 
     `generation` is the index build this process answers from, `pipeline` the fingerprint under which uploads are read
-    and chunked, and `workers` says how each worker process fares, for `/readyz`, as `lacking` says of how many live
-    documents the index still lacks passages. `processes` are the ids of the processes that belong to the server, by
-    name; `index_state` asks the index and raises `IndexUnavailable`.
+    and chunked. `workers` says how each worker process fares, and `lacking` of how many live documents the index lacks
+    passages: those being put back, and those that it was built without. `processes` are the ids of the processes that
+    belong to the server, by name; `index_state` asks the index and raises `IndexUnavailable`.
     """
 
     settings: Settings
@@ -56,5 +56,5 @@ class Services:
     workers: Callable[[], Mapping[str, str]]
     processes: Callable[[], Mapping[str, int]]
     index_state: Callable[[], Awaitable[IndexState]]
-    lacking: Callable[[], int]
+    lacking: Callable[[], tuple[int, int]]
     render: RenderPage

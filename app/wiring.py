@@ -249,7 +249,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             workers=partial(_workers, supervisor),
             processes=partial(_processes, supervisor),
             index_state=partial(_index_state, index, gaps),
-            lacking=lambda: gaps.lacking,
+            lacking=lambda: (gaps.returning, gaps.left_out),
             render=partial(_render, settings),
         )
 

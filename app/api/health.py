@@ -47,10 +47,13 @@ class Readiness(Shape):
         examples=[{"database": {"ok": True}, "index": {"ok": True}, "generator": {"ok": True}}]
     )
     workers: dict[str, str] = Field(default_factory=dict, examples=[{"worker-0": "running"}])
+    returning: int | None = Field(
+        default=None, description="How many documents are being put back into the index; told to administrators."
+    )
     notes: dict[str, str] = Field(
         default_factory=dict,
         description="What is not as it should be although questions are answered, with a sentence each: "
-        "`restart_needed`, `index_incomplete`.",
+        "`restart_needed`, `index_incomplete`, `documents_left_out`.",
         examples=[{}],
     )
 
@@ -97,6 +100,7 @@ async def readyz(request: Request, response: Response, insider: Insider) -> Read
         missing=missing,
         parts=parts,
         workers=dict(services.workers()),
+        returning=services.lacking()[0] if insider else None,
         notes=dict(found.notes),
     )
 

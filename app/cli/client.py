@@ -19,6 +19,8 @@ from app.settings import Settings
 from core.errors import InvalidFilter
 
 _START_SECONDS = 60.0
+_MEND_SECONDS = 120.0
+"""How long a document may take to be put back into the index; where its vectors are kept it is a moment."""
 
 
 class Api:
@@ -72,12 +74,18 @@ def _code(response: httpx.Response) -> str | None:
 
 
 @contextlib.contextmanager
-def connect(settings: Settings) -> Iterator[Api]:
-    """A client of FOOTNOTE_URL, else of the server on this data folder, else of one started for this command."""
+def connect(settings: Settings, *, whole: bool = False) -> Iterator[Api]:
+    """A client of FOOTNOTE_URL, else of the server on this data folder, else of one started for this command.
+
+    With `whole` the command waits until the index of a server started for it is whole, as after a restore: the server
+    would stop before it had put everything back, and the answer would rest on what happened to be there.
+    """
     address = os.environ.get("FOOTNOTE_URL") or running_server(settings.data_dir)
     with contextlib.ExitStack() as stack:
         if address is None:
             address = stack.enter_context(_temporary_server(settings))
+            if whole:
+                _wait_whole(address, settings)
         headers = {"Authorization": f"Bearer {key}"} if (key := own_key(settings)) else {}
         client = stack.enter_context(httpx.Client(base_url=address, headers=headers, timeout=httpx.Timeout(120.0)))
         yield Api(client)
@@ -132,6 +140,19 @@ def _temporary_server(settings: Settings) -> Iterator[str]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(30)
         process.kill()
+
+
+def _wait_whole(address: str, settings: Settings) -> None:
+    """Ends where nothing is put back for a while, too: the answer then says what it lacks."""
+    with err.status("mending the index …") as status:
+        left, since = 0, time.monotonic()
+        while now := readiness(address, own_key(settings)).get("returning"):
+            if now != left:
+                left, since = now, time.monotonic()
+                status.update(f"mending the index, {left} documents left …")
+            elif time.monotonic() - since > _MEND_SECONDS:
+                return
+            time.sleep(0.2)
 
 
 def _wait_ready(process: subprocess.Popen[bytes], settings: Settings) -> str:

@@ -32,7 +32,7 @@ def search(
         **({"collection": collection} if collection else {}),
         **parsed(filters or []),
     }
-    with connect(load_settings()) as api:
+    with connect(load_settings(), whole=True) as api:
         result = api.call("POST", "/v1/search", json=body)
     if as_json:
         put_json(result)
@@ -60,7 +60,7 @@ def ask(
         **({"conversation_id": conversation} if conversation else {}),
         **parsed(filters or []),
     }
-    with connect(load_settings()) as api:
+    with connect(load_settings(), whole=True) as api:
         answer = api.call("POST", "/v1/answers", json=body)
     if as_json:
         put_json(answer)

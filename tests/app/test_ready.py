@@ -18,7 +18,7 @@ class Parts:
         self.store = self.index = self.generator = self.generations = self
         self.generation = 1
         self.active = 1
-        self.missing = 0
+        self.missing = (0, 0)
         self.asked = 0
         self.error: Exception | None = None
         self.hold: asyncio.Event | None = None
@@ -27,7 +27,7 @@ class Parts:
     def info(self) -> Any:
         return type("Info", (), {"name": "scripted"})
 
-    def lacking(self) -> int:
+    def lacking(self) -> tuple[int, int]:
         return self.missing
 
     async def is_active(self, generation: int) -> bool:
@@ -93,8 +93,8 @@ async def test_a_look_that_broke_is_not_kept() -> None:
 
 async def test_what_should_be_known_though_questions_are_answered() -> None:
     parts, clock = Parts(), Clock()
-    parts.active, parts.missing = 2, 3
+    parts.active, parts.missing = 2, (3, 1)
     found = await Ready(clock).look(parts)  # type: ignore[arg-type]
     assert set(found.parts.values()) == {None}
-    assert set(found.notes) == {"restart_needed", "index_incomplete"}
+    assert set(found.notes) == {"restart_needed", "index_incomplete", "documents_left_out"}
     assert all(words.endswith(".") for words in found.notes.values())

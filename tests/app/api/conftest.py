@@ -195,7 +195,7 @@ class World:
     index: CountingIndex
     streams: MemoryStreams
     generation: int
-    lacking: int = 0
+    lacking: tuple[int, int] = (0, 0)
     drawn: list[tuple[Path, int, tuple[Box, ...]]] = field(default_factory=list)
     app: FastAPI = field(init=False)
     http: httpx.AsyncClient = field(init=False)

@@ -74,6 +74,13 @@ async def test_a_server_whose_index_was_replaced_reads_on_and_says_so(world: Any
     assert "restart" in body["notes"]["restart_needed"]
 
 
+async def test_an_index_that_is_being_mended_is_ready_and_says_so(keyed: Any, root_key: str) -> None:
+    keyed.lacking = (3, 0)
+    outside = (await keyed.http.get("/readyz")).json()
+    assert (outside["status"], list(outside["notes"]), outside["returning"]) == ("ready", ["index_incomplete"], None)
+    assert (await keyed.as_(root_key).get("/readyz")).json()["returning"] == 3
+
+
 class Opening:
     """Services that open when they are told to, after the errors they were given."""
 
