@@ -85,12 +85,16 @@ function Thread({ thread }) {
         </div>
       </div>
       <div class="chat-foot">
-        ${
-          !atEnd &&
-          html`<button type="button" class="button small to-end" onClick=${() => toEnd(true)}>
-            <${Icon} name="chevron-down" />${t("chat.newest")}
-          </button>`
-        }
+        ${!atEnd &&
+        html`<button
+          type="button"
+          class="icon-button to-end"
+          aria-label=${t("chat.newest")}
+          title=${t("chat.newest")}
+          onClick=${() => toEnd(true)}
+        >
+          <${Icon} name="chevron-down" />
+        </button>`}
         <${Composer}
           draft=${draft}
           running=${Boolean(running)}

@@ -91,10 +91,15 @@ function Search() {
 
 function Entry({ item, current }) {
   const [renaming, setRenaming] = useState(false);
-  if (renaming) return html`<li><${Renaming} item=${item} onEnd=${() => setRenaming(false)} /></li>`;
+  const link = useRef(null);
+  const onEnd = (byKey) => {
+    setRenaming(false);
+    if (byKey) requestAnimationFrame(() => link.current?.focus());
+  };
+  if (renaming) return html`<li><${Renaming} item=${item} onEnd=${onEnd} /></li>`;
   const title = item.title || t("conversations.untitled");
   return html`<li class="conversation">
-    <a href=${`/c/${item.id}`} title=${title} aria-current=${current ? "page" : undefined}>${title}</a>
+    <a ref=${link} href=${`/c/${item.id}`} title=${title} aria-current=${current ? "page" : undefined}>${title}</a>
     <span class="conversation-tools">
       <button
         type="button"
@@ -121,16 +126,21 @@ function Entry({ item, current }) {
   </li>`;
 }
 
-/** A field in the place of the title: Enter keeps what it says, Escape leaves it as it was. */
+/**
+ * A field in the place of the title: Enter keeps what it says, Escape leaves it as it was. `onEnd(byKey)` is called when
+ * the field is no longer wanted.
+ */
 export function Renaming({ item, onEnd, onRenamed }) {
   const field = useRef(null);
+  const byKey = useRef(false);
   useEffect(() => field.current.select(), []);
   const keep = async () => {
     const title = field.current.value.trim();
-    onEnd();
+    onEnd(byKey.current);
     if (!title || title === item.title) return;
     try {
-      onRenamed?.(await rename(item.id, title));
+      const renamed = await rename(item.id, title);
+      onRenamed?.(renamed);
     } catch (problem) {
       toast(problem.message, { kind: "bad" });
     }
@@ -143,10 +153,10 @@ export function Renaming({ item, onEnd, onRenamed }) {
     defaultValue=${item.title}
     onBlur=${keep}
     onKeyDown=${(event) => {
-      if (event.key === "Enter") field.current.blur();
-      if (event.key !== "Escape") return;
+      if (event.key !== "Enter" && event.key !== "Escape") return;
       event.stopPropagation();
-      field.current.value = item.title;
+      if (event.key === "Escape") field.current.value = item.title;
+      byKey.current = true;
       field.current.blur();
     }}
   />`;

@@ -14,6 +14,8 @@ export function FeedbackForm({ turn, onSaid, onClose }) {
   const [marks, setMarks] = useState(() => new Map((said.citations ?? []).map((mark) => [mark.source, mark.correct])));
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
+  const form = useRef(null);
+  useEffect(() => form.current.scrollIntoView({ block: "nearest" }), [corrected === null]);
   const send = async (event) => {
     event.preventDefault();
     setBusy(true);
@@ -36,6 +38,7 @@ export function FeedbackForm({ turn, onSaid, onClose }) {
     }
   };
   return html`<form
+    ref=${form}
     class="feedback"
     aria-label=${t("feedback.label")}
     onSubmit=${send}

@@ -24,7 +24,7 @@ export function ScopeBar({ onFilters }) {
   const count = countOf(chosen);
   return html`<div class="composer-scope">
     <${Menu}
-      label=${t("scope.collection")}
+      label=${t("scope.collection", { name: chosen.collection || t("scope.all") })}
       items=${items}
       align="start up"
       buttonClass="button quiet small composer-collection"

@@ -16,18 +16,18 @@ export function Stage({ turn }) {
 }
 
 function now(turn) {
-  if (turn.stopping) return t("stage.stopping");
-  if (turn.lost) return t("stage.lost");
-  return t(`stage.${STAGES[turn.stage] ?? "begin"}`, { n: turn.sources.length });
+  if (turn.stopping) return t("writing.stopping");
+  if (turn.lost) return t("writing.lost");
+  return t(`writing.${STAGES[turn.stage] ?? "begin"}`, { n: turn.sources.length });
 }
 
 function afterwards(turn) {
   if (turn.status === "stopped") return ["square", t("chat.stopped")];
   if (turn.status === "failed") return ["triangle-alert", t("chat.failed")];
   if (!turn.answer.retrieval?.used) return ["message-square-text", t("chat.without_documents")];
-  if (abstained(turn)) return ["search", t("stage.searched", { n: turn.sources.length })];
+  if (abstained(turn)) return ["search", t("writing.searched", { n: turn.sources.length })];
   const cited = new Set(citedIn(turn));
   const documents = new Set(turn.sources.filter((source) => cited.has(source.id)).map((source) => source.document_id));
-  const passages = t("stage.passages", { n: cited.size });
-  return ["book-open", t("stage.from", { passages, documents: t("stage.documents", { n: documents.size }) })];
+  const passages = t("writing.passages", { n: cited.size });
+  return ["book-open", t("writing.from", { passages, documents: t("writing.documents", { n: documents.size }) })];
 }
