@@ -17,7 +17,7 @@ from functools import partial
 from app.build import Build, Report, Workshop
 from app.repair import remove_bytes
 from app.store.records import JobRecord, VersionRecord
-from core.errors import Conflict, FootnoteError, Unavailable
+from core.errors import Conflict, FootnoteError, NotFound, Unavailable
 from core.types import Chunk
 
 log = logging.getLogger("footnote.jobs")
@@ -151,7 +151,11 @@ class Jobs:
         await self._build.embed(await self._version(job), job.id, self._reporter(job, "embed"))
 
     async def _index(self, job: JobRecord) -> None:
-        await self._build.index(await self._version(job), job.id, self._reporter(job, "index"))
+        version = await self._version(job)
+        await self._build.index(version, job.id, self._reporter(job, "index"))
+        now = await self._version(job)
+        if (now.groups, now.metadata) != (version.groups, version.metadata):  # changed while its points were made
+            await self._shop.index.update_document(now.document_id, now.groups, now.metadata)
 
     async def _publish(self, job: JobRecord) -> None:
         assert job.version_id is not None
@@ -188,7 +192,10 @@ class Jobs:
 
     async def _version(self, job: JobRecord) -> VersionRecord:
         assert job.version_id is not None
-        return await self._shop.store.documents.version(job.version_id)
+        try:
+            return await self._shop.store.documents.version(job.version_id)
+        except NotFound as gone:  # its document was deleted for good meanwhile
+            raise JobCancelled from gone
 
     def _reporter(self, job: JobRecord, stage: str) -> Report:
         """Writes progress at most four times a second, and stops the job when somebody asked for it."""

@@ -7,7 +7,7 @@ import math
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import Forbidden, InvalidInput
 from core.types import DEFAULT_COLLECTION, Principal, Scalar
@@ -93,13 +93,18 @@ def groups(values: Sequence[str]) -> tuple[str, ...] | None:
             names += listed
         else:
             names += text.split(",")
+    return checked_groups(names) or None
+
+
+def checked_groups(names: Sequence[str]) -> tuple[str, ...]:
+    """Group names as they may be kept, each once. Raises `InvalidInput`."""
     found = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
     if len(found) > MAX_GROUPS:
         raise InvalidInput(f"A document has at most {MAX_GROUPS} groups.")
     for name in found:
         if len(name) > 128 or not name.isprintable():
             raise InvalidInput(f"{_shown(name)} cannot be a group's name: at most 128 printable characters.")
-    return found or None
+    return found
 
 
 def metadata(text: str) -> dict[str, Scalar]:
@@ -107,6 +112,11 @@ def metadata(text: str) -> dict[str, Scalar]:
     value = _json(text, "metadata")
     if not isinstance(value, dict):
         raise InvalidInput("`metadata` must be a JSON object.")
+    return checked_metadata(value)
+
+
+def checked_metadata(value: dict[str, Any]) -> dict[str, Scalar]:
+    """Metadata as it may be kept. Raises `InvalidInput`."""
     if len(value) > MAX_METADATA:
         raise InvalidInput(f"`metadata` has at most {MAX_METADATA} keys.")
     for key, item in value.items():

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from app.api import (
     answers,
+    changes,
     collections,
     content,
     conversations,
@@ -28,6 +29,7 @@ def routers() -> tuple[APIRouter, ...]:
     """The routers of every noun."""
     return (
         documents.router,
+        changes.router,
         deletions.router,
         versions.router,
         uploads.router,

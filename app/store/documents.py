@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec, cursors, deleting, publishing, rows, sweeping, uploading, version_pages
 from app.store.access import permitted, readable
+from app.store.changing import change_document
 from app.store.database import Database
-from app.store.records import UNFINISHED, Begun, NewUpload, Page, Published, VersionEntry, VersionRecord
+from app.store.records import UNFINISHED, Begun, Change, NewUpload, Page, Published, VersionEntry, VersionRecord
 from app.store.tables import documents, jobs, renditions, versions
 from core.errors import NotFound
 from core.types import Document, Principal
@@ -75,6 +76,15 @@ class Documents:
         async with self._database.read() as connection:
             found = [rows.document(row) for row in (await connection.execute(statement)).all()]
         return cursors.page(found, limit, lambda d: cursors.encode(_LISTING, cursors.micros(d.created_at), d.id))
+
+    async def change(self, document_id: str, wanted: Change) -> tuple[str, ...]:
+        """Changes what is said of a document; the jobs that bring it to the index, none where nothing changed.
+
+        Raises `NotFound`, `Forbidden` where it would give the document to groups that the principal is not in or take
+        it away from all that it is in, `InvalidInput` for names that cannot be kept.
+        """
+        async with self._database.write() as connection:
+            return await change_document(connection, document_id, wanted)
 
     async def delete(self, document_id: str, principal: Principal, *, until: datetime | None = None) -> str:
         """Takes a document out of every read path; returns the job that sweeps the rest, not before `until`.

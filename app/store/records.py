@@ -63,6 +63,22 @@ class NewUpload:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What shall be said of a document from now on; what is None stays as it is.
+
+    `title` counts only with `retitle`, and None then leaves it to the document itself. `pipeline` is the fingerprint of
+    how a version under another title will be read and chunked.
+    """
+
+    principal: Principal
+    pipeline: str
+    retitle: bool = False
+    title: str | None = None
+    groups: tuple[str, ...] | None = None
+    metadata: Mapping[str, Scalar] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Begun:
     """What an upload became. `unchanged`: the live version has these bytes already; the job needs no new version."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from sqlalchemy import func, insert, select, update
@@ -71,8 +72,8 @@ async def _first_version(connection: AsyncConnection, upload: NewUpload) -> Begu
         )
     )
     await set_groups(connection, document_id, groups)
-    return await _version(
-        connection, upload, document_id, 1, codec.dump(groups), codec.dump(dict(upload.metadata or {}))
+    return await add_version(
+        connection, upload, document_id, groups=codec.dump(groups), metadata=codec.dump(dict(upload.metadata or {}))
     )
 
 
@@ -84,10 +85,7 @@ async def _next_version(
     groups = codec.group_names(upload.groups) if upload.groups else codec.strings(basis.groups)
     metadata = basis.metadata if upload.metadata is None else codec.dump(dict(upload.metadata))
     await _narrow(connection, row, groups)
-    seq = (
-        await connection.execute(select(func.max(versions.c.seq)).where(versions.c.document_id == row.id))
-    ).scalar() or 0
-    return await _version(connection, upload, row.id, seq + 1, codec.dump(groups), metadata)
+    return await add_version(connection, upload, row.id, groups=codec.dump(groups), metadata=metadata)
 
 
 async def _narrow(connection: AsyncConnection, row: rows.AnyRow, groups: tuple[str, ...]) -> None:
@@ -108,10 +106,13 @@ async def _narrow(connection: AsyncConnection, row: rows.AnyRow, groups: tuple[s
         await connection.execute(update(versions).where(versions.c.id == version.id).values(groups=codec.dump(kept)))
 
 
-async def _version(
-    connection: AsyncConnection, upload: NewUpload, document_id: str, seq: int, groups: str, metadata: str
+async def add_version(
+    connection: AsyncConnection, upload: NewUpload, document_id: str, *, groups: str, metadata: str
 ) -> Begun:
+    """A pending version more, and the job that brings it about; `groups` and `metadata` as the columns hold them."""
     version_id = codec.new_id()
+    last = select(func.max(versions.c.seq)).where(versions.c.document_id == document_id)
+    seq = ((await connection.execute(last)).scalar() or 0) + 1
     await connection.execute(
         insert(versions).values(
             id=version_id,
@@ -197,10 +198,15 @@ def check(upload: NewUpload) -> None:
         "title": upload.title or "",
         "media_type": upload.media_type,
     }
-    for what, value in [*named.items(), *(("group", group) for group in upload.groups or ())]:
+    check_names(named, upload.groups or ())
+
+
+def check_names(named: Mapping[str, str], groups: Sequence[str]) -> None:
+    """The same for names by what they name, and for groups'. Raises `InvalidInput`."""
+    for what, value in [*named.items(), *(("group", group) for group in groups)]:
         if len(value) > _LONGEST[what]:
             raise InvalidInput(f"The {what} is longer than {_LONGEST[what]} characters.")
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
             raise InvalidInput(f"The {what} contains control characters.")
-    if any(not group.strip() for group in upload.groups or ()):
+    if any(not group.strip() for group in groups):
         raise InvalidInput("A group's name cannot be empty.")

@@ -8,7 +8,7 @@ from typing import Any
 from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
 from app.jobs import Jobs, main_language
-from app.store.records import NewGeneration
+from app.store.records import Change, NewGeneration
 from core.types import Chunk, Principal
 
 ANA = Principal(id="ana")
@@ -122,3 +122,42 @@ async def test_a_job_that_died_before_publishing_is_indexed_for_the_index_that_t
     assert await yard.store.chunks.count(shop.generation) == 1
     version = await yard.store.documents.version(begun.version_id)
     assert (version.live, version.pipeline) == (True, "p.other")
+
+
+async def test_another_title_is_embedded_anew_and_a_reading_is_not(yard: Any) -> None:
+    begun = await yard.ingest("leave.txt", "Everyone has 28 days of leave.")
+    wanted = Change(principal=ANA, pipeline="p.c", retitle=True, title="Rules for holidays")
+    (job_id,) = await yard.store.documents.change(begun.document_id, wanted)
+    embedded = len(yard.shop.embedder.calls)
+    assert (await yard.work(job_id)).status == "succeeded"
+    assert [text.splitlines()[0] for text in yard.shop.embedder.calls[embedded]] == ["Rules for holidays"]
+    document = await yard.store.documents.get(begun.document_id, ANA)
+    assert (document.title, document.version, document.chunks) == ("Rules for holidays", 2, 1)
+    assert {point.version_id for point in yard.index.points.values()} == {document.version_id}
+    assert yard.has_file("Everyone has 28 days of leave.")
+
+
+async def test_groups_that_change_while_points_are_made_reach_the_index(yard: Any) -> None:
+    """The points carry the groups that held when the stage began; what changed since is put right before it ends."""
+    begun = await yard.upload("leave.txt", "Everyone has 28 days of leave.", groups=("everyone", "hr"))
+    await yard.work(begun.job_id, until="embed")
+    upsert = yard.index.upsert
+
+    async def meanwhile(points: Any) -> None:
+        await upsert(points)
+        await yard.store.documents.change(
+            begun.document_id, Change(principal=ANA, pipeline="p.c", groups=("everyone",))
+        )
+
+    yard.index.upsert = meanwhile
+    assert (await yard.work(begun.job_id)).status == "succeeded"
+    assert yard.index.updates == [(begun.document_id, ("everyone",))]
+
+
+async def test_a_job_whose_document_is_gone_for_good_is_cancelled(yard: Any) -> None:
+    begun = await yard.upload("leave.txt", "Everyone has 28 days of leave.")
+    await yard.work(begun.job_id, until="parse")
+    deletion = await yard.store.documents.delete(begun.document_id, ANA)
+    assert (await yard.work(deletion)).status == "succeeded"
+    assert (await yard.work(begun.job_id)).status == "cancelled"
+    assert yard.index.points == {}

@@ -14,6 +14,7 @@ ISSUED = {
     "post /v1/documents",
     "get /v1/documents",
     "get /v1/documents/{id}",
+    "patch /v1/documents/{id}",
     "delete /v1/documents/{id}",
     "post /v1/documents/{id}/restore",
     "get /v1/documents/{id}/versions",

@@ -73,6 +73,8 @@ async def test_another_cannot_speak_where_it_is_not_its_own(keyed: Any, theirs: 
     assert (await client.post("/v1/answers", json=asked)).status_code == 404
     said = {"answer_id": theirs["answer_id"], "rating": "down"}
     assert (await client.post("/v1/feedback", json=said)).status_code == 404
+    changed = await client.patch(f"/v1/documents/{theirs['document_id']}", json={"title": "mine"})
+    assert changed.status_code == 404
     renamed = await client.patch(f"/v1/conversations/{theirs['conversation_id']}", json={"title": "mine"})
     assert renamed.status_code == 404
 
