@@ -19,7 +19,9 @@ const THEMES = { system: "monitor", light: "sun", dark: "moon" };
 
 /** `current` is the view shown; `onLeave` is called when something was chosen. */
 export function Sidebar({ current, path, onLeave }) {
-  return html`<aside id="sidebar" class="sidebar" onClick=${(event) => event.target.closest("a") && onLeave()}>
+  // Another address closes the drawer by itself; the one where the reader is does not change.
+  const onClick = (event) => event.target.closest("a")?.pathname === location.pathname && onLeave();
+  return html`<aside id="sidebar" class="sidebar" onClick=${onClick}>
     <a class="brand" href="/"><img src=${new URL("../icon.svg", import.meta.url).pathname} alt="" width="24" height="24" />Footnote</a>
     <a class="button primary new-chat" href="/"><${Icon} name="plus" />${t("nav.new_chat")}</a>
     <nav class="nav" aria-label=${t("nav.label")}>
