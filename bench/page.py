@@ -104,14 +104,19 @@ def ingesting(server: Server) -> Iterator[None]:
         worker.join()
 
 
-def measure(times: int) -> dict[str, Any]:
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+def chromium() -> str:
+    """The browser's program. Raises `SystemExit`, saying where to get it."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not program:
         raise SystemExit("Chromium is needed: run `make system`, or install Debian's package chromium.")
+    return program
+
+
+def measure(times: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="footnote-bench-") as folder, sync_playwright() as playwright:
         server = Server(Path(folder) / "data")
         server.start()
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         try:
             warm_up(server, folder)
             server.ingest(sorted(HANDBOOK.iterdir()))

@@ -1,0 +1,148 @@
+"""The pictures in `docs/screenshots`: every view over the example handbook, wide and narrow, light and dark.
+
+    python -m bench.screenshots [--out docs/screenshots] [--only chat search]
+
+A server of its own is filled with the handbook, asked some of its questions and given some feedback; what stands in
+the pictures is what it answered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from bench.page import FLAGS, HANDBOOK, chromium
+from bench.server import ROOT, Server
+
+WIDE, NARROW = (1280, 800), (390, 844)
+MOST_BYTES = 300_000
+FOLLOW_UP = "And in Sweden?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What is gone to, and what is done there before the picture is taken."""
+
+    name: str
+    address: str
+    prepare: Callable[[Page], None] = lambda _: None
+
+
+def questions() -> list[dict[str, Any]]:
+    lines = (ROOT / "examples" / "questions.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def call(server: Server, method: str, path: str, **body: Any) -> Any:
+    response = server.client.request(method, path, json=body or None)
+    response.raise_for_status()
+    return response.json() if response.content else None
+
+
+def people_were_here(server: Server) -> dict[str, str]:
+    """Asks and judges as readers would; where to look: a conversation, an abstention, an answer, a document."""
+    asked = questions()
+    answers = [call(server, "POST", "/v1/answers", question=each["question"]) for each in asked[:12]]
+    without = next(each["question"] for each in asked if not each["answerable"])
+    abstention = call(server, "POST", "/v1/answers", question=without)
+    follow_up = call(server, "POST", "/v1/answers", question=FOLLOW_UP, conversation_id=answers[0]["conversation_id"])
+    for number, answer in enumerate(answers):
+        rating = "down" if number == 7 else "up"
+        call(server, "POST", "/v1/feedback", answer_id=answer["id"], rating=rating)
+    documents = call(server, "GET", "/v1/documents")["items"]
+    paper = next(each for each in documents if asked[0]["document"] in json.dumps(each))
+    return {
+        "conversation": follow_up["conversation_id"],
+        "abstention": abstention["conversation_id"],
+        "answer": answers[0]["id"],
+        "document": paper["id"],
+    }
+
+
+def views(where: dict[str, str]) -> list[View]:
+    return [
+        View(name="welcome", address="/"),
+        View(name="chat", address=f"/c/{where['conversation']}"),
+        View(name="source", address=f"/c/{where['conversation']}", prepare=open_source),
+        View(name="abstention", address=f"/c/{where['abstention']}"),
+        View(name="documents", address="/documents"),
+        View(name="document", address=f"/documents/{where['document']}"),
+        View(name="search", address="/search?q=hotel+limit+in+Norway"),
+        View(name="why", address=f"/answers/{where['answer']}/why"),
+        View(name="status", address="/status?span=1h"),
+    ]
+
+
+def open_source(page: Page) -> None:
+    """The picture of the page that the first footnote of the conversation points to."""
+    page.locator("#main .cite-number").first.click()
+    page.locator("#main img").first.wait_for()
+
+
+def settled(page: Page) -> None:
+    """Waits until nothing loads and nothing moves any more."""
+    page.locator("#main").wait_for()
+    page.wait_for_load_state("networkidle")
+    page.locator("#main .spin").first.wait_for(state="detached")
+    page.evaluate(
+        """async () => {
+          await document.fonts.ready;
+          await Promise.all([...document.images].map((each) => each.decode().catch(() => null)));
+          await Promise.all(document.getAnimations().map((each) => each.finished.catch(() => null)));
+        }"""
+    )
+
+
+def take(browser: Browser, server: Server, wanted: list[View], out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for width, height in (WIDE, NARROW):
+        for scheme in ("light", "dark"):
+            context = browser.new_context(
+                base_url=server.url,
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,  # type: ignore[arg-type]
+                reduced_motion="reduce",
+                locale="en-GB",
+            )
+            for view in wanted:
+                page = context.new_page()
+                page.goto(view.address)
+                settled(page)
+                view.prepare(page)
+                settled(page)
+                target = out / f"{view.name}-{width}-{scheme}.png"
+                page.screenshot(path=target)
+                print(target.name, target.stat().st_size, flush=True)
+                if target.stat().st_size >= MOST_BYTES:
+                    raise SystemExit(f"{target} is over {MOST_BYTES:,} bytes: show less in it.")
+                page.close()
+            context.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots")
+    parser.add_argument("--only", nargs="*", help="names of views")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="footnote-bench-") as folder, sync_playwright() as playwright:
+        server = Server(Path(folder) / "data")
+        server.start()
+        browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, "--font-render-hinting=none"])
+        try:
+            server.ingest(sorted(HANDBOOK.iterdir()))
+            wanted = views(people_were_here(server))
+            take(browser, server, [v for v in wanted if not arguments.only or v.name in arguments.only], arguments.out)
+        finally:
+            browser.close()
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()
