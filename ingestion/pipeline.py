@@ -13,7 +13,7 @@ from ingestion.settings import IngestionSettings
 
 __all__ = ["chunk", "chunk_fingerprint", "embedded_text", "fingerprint", "parse", "parse_fingerprint"]
 
-READING = 6
+READING = 7
 """Raised whenever the same file would be read into other blocks, so that what was read before is known to be old."""
 
 

@@ -105,12 +105,13 @@ def _add_line(spans: Sequence[Mapping[str, Any]], into: list[Piece], turn: int, 
             into.append(current)
         else:
             blank = spaced or gap > 0.2 * size or raw[:1].isspace()
+            marks_only = not any(map(str.isalnum, current.text))  # a bullet's letters are not the item's
             current.text += (" " if blank else "") + text
             current.x1, current.y0, current.y1 = max(current.x1, x1), min(current.y0, y0), max(current.y1, y1)
             a, b = current.box, box
             current.box = (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
-            current.bold &= bold
-            current.italic &= italic
+            current.bold = bold and (current.bold or marks_only)
+            current.italic = italic and (current.italic or marks_only)
             if len(text) > longest:
                 longest, current.size = len(text), size
         spaced = raw[-1:].isspace() or raw[-1:] == "\u00a0"

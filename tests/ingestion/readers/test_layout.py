@@ -281,6 +281,21 @@ def test_text_set_sideways_is_turned_and_keeps_its_box() -> None:
     assert found[0].x1 - found[0].x0 == 100
 
 
+def test_a_bullet_in_other_letters_does_not_part_an_items_lines() -> None:
+    def span(text: str, x0: float, y0: float, font: str) -> dict[str, object]:
+        return {"text": text, "bbox": (x0, y0, x0 + 6 * len(text), y0 + 12), "size": 10.0, "font": font, "flags": 0}
+
+    first = [span("\uf0b7 ", 40, 100, "Symbol"), span("Sales rose by five percent and", 54, 100, "Arial-Bold")]
+    second = [span("growth was seen everywhere", 54, 114, "Arial-Bold")]
+    lines = [{"dir": (1.0, 0.0), "spans": spans} for spans in (first, second)]
+
+    found = laid_out(pieces_of([{"lines": lines}], 600, 800), Profile(body_size=10.0))
+
+    assert [(block.kind, block.text) for block in found] == [
+        ("list_item", "- Sales rose by five percent and growth was seen everywhere")
+    ]
+
+
 def test_boxes_that_are_no_numbers_are_left_out() -> None:
     assert pieces_of([mupdf("lost", (float("nan"), 0, 10, 10)), mupdf("far", (0, 0, 1e9, 10))], 600, 800) == []
 
