@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.terms import squeezed, terms
-from serving.follow_up import Focus
+from serving.follow_up import Focus, names
 from serving.sentences import Candidate
 
 Matrix = NDArray[np.float32]
@@ -95,6 +95,8 @@ def extract(
     logit = float(known[best] @ CONFIDENCE.row()) + CONFIDENCE_BIAS
     without_rank = scores - RANKING.rank * known[:, -1]
     near = (scores >= scores[best] - MARGIN) & (without_rank >= without_rank[best] - MARGIN)
+    named = names(question) & found[best].around
+    near &= np.array([named <= each.around for each in found])  # the same words about another company add nothing
     chosen = _diverse(np.where(near, scores, -np.inf), rows, best, limit)
     return Extract(
         confidence=1 / (1 + math.exp(-logit)),

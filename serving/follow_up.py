@@ -74,10 +74,14 @@ def focus(question: str, history: Sequence[Message]) -> Focus | None:
     """The focus of a question that `stand_alone` made of a follow-up; None where it is no follow-up."""
     before = _before(history)
     known = set(terms(before))
+    if not known:
+        return None
     told = _CARRIED.match(question)
     carried: frozenset[str] = frozenset()
-    if told and known.issuperset(terms(told["carried"])):
+    if told and (given := set(terms(told["carried"]))) and given <= known:
         words = _WORD.findall(_LEAD.sub("", told["asked"]))
+        if len(words) > 1 and told["asked"].startswith(words[0]):
+            words[0] = words[0].lower()  # a question's first word has its capital from there
         carried = frozenset() if _GERMAN.search(question) else _names(_WORD.findall(told["carried"]))
     else:
         asked = set(terms(question))
@@ -86,6 +90,12 @@ def focus(question: str, history: Sequence[Message]) -> Focus | None:
         words = [word for word in _WORD.findall(question)[1:] if not known.issuperset(terms(word))]
     asked_for, figures = _FIGURE.subn(" ", " ".join(words))
     return Focus(terms=frozenset(terms(asked_for)), names=_names(words), carried=carried, figure=bool(figures))
+
+
+def names(question: str) -> frozenset[str]:
+    """The terms of the names in a question: words with a capital behind the first; none in German."""
+    words = _WORD.findall(question)[1:]
+    return frozenset() if _GERMAN.search(question) else _names([word for word in words if word[0].isupper()])
 
 
 def _names(words: Sequence[str]) -> frozenset[str]:

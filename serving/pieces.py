@@ -18,6 +18,8 @@ CELL = " | "
 """What stands between the cells of a table's row."""
 LIST_CHARS = 800
 """The longest list that is said as a whole; of a longer one only single items are."""
+ITEM_CHARS = 320
+"""The longest item of a list; what is longer is a numbered paragraph, and said sentence by sentence."""
 LABEL_CHARS = 60
 """The longest line without a mark at its end that counts as leading to the list below it."""
 
@@ -28,6 +30,7 @@ _INVISIBLE = dict.fromkeys([0xAD, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066,
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line separators and halves of surrogate pairs."""
 _BULLET = re.compile(r"^[-–—*•‣◦▪·]\s+")
+_ASIDE = re.compile(r"(?:\([^()]*\)\s*)+")
 _COLONS = (":", "：")
 _CLOSED = (".", "!", "?", ";", ",", "。", "！", "？", "؟")
 
@@ -80,6 +83,8 @@ def pieces(source: Source, list_chars: int = LIST_CHARS) -> Iterator[Piece]:
         if _leads(sentence, items):
             yield from _list(sentence.text, items, before, list_chars)
             at += sum(map(len, items))
+        elif _ASIDE.fullmatch(sentence.text):
+            pass  # "(in millions)" over a table
         elif not sentence.text.endswith(_COLONS):
             yield Piece(text=sentence.said, beside=before)
         elif following is not None and not following.text.endswith(_COLONS):
@@ -109,7 +114,7 @@ def _sentences(source: Source) -> list[_Sentence]:
 
 
 def _items(sentences: Sequence[_Sentence], start: int) -> list[list[str]]:
-    """The list that begins at a sentence, if one does: for each item its sentences."""
+    """The list that begins at a sentence, if one does: for each item its sentences. Clauses of contracts are none."""
     items: list[list[str]] = []
     for sentence in sentences[start:]:
         if sentence.item:
@@ -118,13 +123,14 @@ def _items(sentences: Sequence[_Sentence], start: int) -> list[list[str]]:
             items[-1].append(sentence.text)
         else:
             break
-    return items
+    return [] if any(sum(map(len, item)) > ITEM_CHARS for item in items) else items
 
 
 def _leads(sentence: _Sentence, items: Sequence[Sequence[str]]) -> bool:
     if not items or sentence.item:
         return False
-    label = sentence.begins and len(sentence.text) <= LABEL_CHARS and not sentence.text.endswith(_CLOSED)
+    short = sentence.begins and len(sentence.text) <= LABEL_CHARS
+    label = short and not sentence.text.endswith(_CLOSED) and not sentence.text[0].islower()
     return sentence.text.endswith(_COLONS) or label
 
 

@@ -181,6 +181,17 @@ async def test_a_follow_up_in_german_does_not_repeat_the_answer_before(word_embe
     assert statements[0]["text"] == "Im Ausland sind es zwanzig Tage im Jahr."
 
 
+async def test_what_is_said_of_another_name_is_not_added(generator: ExtractiveGenerator) -> None:
+    sentence = "As of December we had {} full time employees in all."
+    found = await said(
+        generator,
+        "How many full time employees did Netflix have in December?",
+        source(1, sentence.format("11,300"), title="Netflix report"),
+        source(2, sentence.format("42,000"), title="Casino report"),
+    )
+    assert [statement["sources"] for statement in found] == [["1"]]
+
+
 async def test_a_long_sentence_is_cut_at_a_word(word_embedder: Any) -> None:
     generator = ExtractiveGenerator(word_embedder, ExtractiveSettings(threshold=0))
     (statement,) = await said(generator, "leave", source(1, "leave " * 500))

@@ -109,6 +109,9 @@ def test_what_is_asked_anew_is_told_from_what_is_carried() -> None:
     assert year is not None
     assert year.names == {"2024"}
 
+    cost = focused("Kostet das etwas?", "Wie lange darf man mobil arbeiten?")
+    assert cost == Focus(terms=frozenset(stems("kostet")), names=frozenset())
+
     day = focused("What about the full day?", "What is the hotel limit in Norway?", "And in Portugal?")
     assert day == Focus(terms=frozenset(stems("full day")), names=frozenset(), carried=frozenset(stems("Portugal")))
 
@@ -121,7 +124,13 @@ def test_a_question_without_words_of_its_own_has_an_empty_focus(question: str, f
 
 
 @pytest.mark.parametrize(
-    "question", ["Who is the CEO?", "How long is parental leave (weeks)?", "How many vacation days are there?"]
+    "question",
+    [
+        "Who is the CEO?",
+        "How long is parental leave (weeks)?",
+        "What is leave (the)",
+        "How many vacation days are there?",
+    ],
 )
 def test_a_question_that_stands_alone_has_no_focus(question: str) -> None:
     assert focus(question, []) is None

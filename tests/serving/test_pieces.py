@@ -81,6 +81,20 @@ def test_a_long_list_is_said_item_by_item_only() -> None:
     assert all(piece.whole is None and len(piece.text) < LIST_CHARS for piece in found)
 
 
+def test_clauses_of_a_contract_are_said_sentence_by_sentence() -> None:
+    clauses = [f"{number}. Extent. " + f"The employee agrees to duty {number}. " * 12 for number in (4, 5)]
+    found = texts("\n\n".join(clauses), heading_path=("Employment agreement",))
+    assert max(map(len, found)) < 60
+
+
+def test_the_end_of_a_wrapped_line_leads_to_nothing() -> None:
+    assert texts("growth of the year\n\n- Sales rose.") == ["growth of the year", "Sales rose."]
+
+
+def test_a_remark_in_brackets_says_nothing_alone() -> None:
+    assert texts("(Unaudited) (in millions)\n\nSales rose (a little).") == ["Sales rose (a little)."]
+
+
 def test_a_caption_that_leads_to_its_table_is_not_said() -> None:
     text = "You get paid leave for:\n\nEvent | Days\nWedding | 2"
     spans = ((0, 23), (38, 49))
