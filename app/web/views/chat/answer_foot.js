@@ -22,8 +22,7 @@ export function AnswerFoot({ turn, last, acts }) {
   };
   const onThumb = async (rating) => {
     setOpen(true);
-    if (feedback?.rating === rating) return;
-    await rate(turn, rating, acts.said);
+    if (feedback?.rating !== rating && !(await rate(turn, rating, acts.said))) setOpen(Boolean(feedback));
   };
   return html`<footer class="answer-foot">
     <div ref=${acted} class="answer-acts">
@@ -35,7 +34,7 @@ export function AnswerFoot({ turn, last, acts }) {
     </div>
     <${Quiet} answer=${turn.answer} />
     ${
-      open
+      open && feedback
         ? html`<${FeedbackForm} turn=${turn} onSaid=${acts.said} onClose=${close} />`
         : html`<${FeedbackSaid} feedback=${feedback} onChange=${() => setOpen(true)} />`
     }

@@ -33,6 +33,7 @@ function Thread({ thread }) {
   const [shown, setShown] = useState(null);
   const [draft, setDraft] = useState({ text: "", at: 0 });
   const here = useRef(true);
+  const opener = useRef(null);
   // The end of a list of passages is not what its reader waits for.
   const { area, content, atEnd, toEnd } = useScroller(loading, turns.length > 0 && abstained(turns.at(-1)));
   useEffect(() => () => (here.current = false), []);
@@ -46,19 +47,22 @@ function Thread({ thread }) {
   }, []);
   const acts = useMemo(
     () => ({
-      open: (turn, source) => setShown({ turn: turn.key, source, from: document.activeElement }),
+      open: (turn, source) => {
+        opener.current = document.activeElement;
+        setShown({ turn: turn.key, source });
+      },
       again: (turn) => onAsk(turn.question),
       edit: (turn) => setDraft((old) => ({ text: turn.question, at: old.at + 1 })),
       said: (turn, feedback) => setTurn(thread, turn.key, (old) => ({ ...old, feedback })),
     }),
     [],
   );
-  const close = useCallback(() => {
-    setShown((old) => {
-      old?.from?.isConnected && old.from.focus();
-      return null;
-    });
-  }, []);
+  const close = useCallback(() => setShown(null), []);
+  useEffect(() => {
+    if (shown) return;
+    if (opener.current?.isConnected) opener.current.focus(); // once the panel is gone: a dialog keeps the focus
+    opener.current = null;
+  }, [shown]);
   const onRenamed = (made) => thread.set((old) => ({ ...old, title: made.title }));
   useShortcut("/", t("shortcut.composer"), () => document.querySelector(".composer-field")?.focus());
 
@@ -85,16 +89,18 @@ function Thread({ thread }) {
         </div>
       </div>
       <div class="chat-foot">
-        ${!atEnd &&
-        html`<button
-          type="button"
-          class="icon-button to-end"
-          aria-label=${t("chat.newest")}
-          title=${t("chat.newest")}
-          onClick=${() => toEnd(true)}
-        >
-          <${Icon} name="chevron-down" />
-        </button>`}
+        ${
+          !atEnd &&
+          html`<button
+            type="button"
+            class="icon-button to-end"
+            aria-label=${t("chat.newest")}
+            title=${t("chat.newest")}
+            onClick=${() => toEnd(true)}
+          >
+            <${Icon} name="chevron-down" />
+          </button>`
+        }
         <${Composer}
           draft=${draft}
           running=${Boolean(running)}

@@ -24,15 +24,17 @@ export async function say(turn, changes, onSaid) {
   announce(t("feedback.thanks"));
 }
 
-/** A thumb: shown at once, and taken back if the server does not take it. */
+/** A thumb: shown at once, and taken back if the server does not take it. Returns whether it did. */
 export async function rate(turn, rating, onSaid) {
   const before = turn.feedback;
   onSaid(turn, { citations: [], ...before, rating });
   try {
     await say(turn, { rating }, onSaid);
+    return true;
   } catch (problem) {
     onSaid(turn, before);
     toast(problem.message, { kind: "bad" });
+    return false;
   }
 }
 

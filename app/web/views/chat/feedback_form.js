@@ -8,7 +8,9 @@ import { citedIn } from "./turns.js";
 /** `onSaid(turn, feedback)` after it was sent. */
 export function FeedbackForm({ turn, onSaid, onClose }) {
   const said = turn.feedback ?? {};
-  const [reason, setReason] = useState(said.reason ?? null);
+  const [named, setReason] = useState(said.reason ?? null);
+  // The other thumb may have been pressed while the form was open.
+  const reason = REASONS[said.rating].includes(named) || named === said.reason ? named : null;
   const [comment, setComment] = useState(said.comment ?? "");
   const [corrected, setCorrected] = useState(said.corrected ?? null);
   const [marks, setMarks] = useState(() => new Map((said.citations ?? []).map((mark) => [mark.source, mark.correct])));

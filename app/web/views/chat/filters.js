@@ -60,7 +60,9 @@ function DocumentPicker({ collection, chosen, onChange }) {
   const { value, problem } = useLoaded(
     async (signal) => {
       await new Promise((resolve) => setTimeout(resolve, query ? 150 : 0));
-      return signal.aborted ? null : api(url("/v1/documents", { q: query.trim(), collection, limit: 20 }), { signal });
+      return signal.aborted
+        ? null
+        : api(url("/v1/documents", { query: query.trim(), collection, limit: 20 }), { signal });
     },
     [query, collection],
   );

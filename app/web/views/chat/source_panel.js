@@ -5,6 +5,7 @@ import { useLoaded } from "../../lib/load.js";
 import { t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
 import { useShortcut } from "../../parts/shortcuts.js";
+import { Failed, Loading } from "../../parts/states.js";
 import { PagePicture } from "./page_picture.js";
 import { PassageContext, Stored } from "./passage_context.js";
 import { placeOf } from "./place.js";
@@ -84,7 +85,7 @@ const Tool = ({ icon, label, disabled, onPress }) =>
 
 function Shown({ source, list, quotes }) {
   const path = `/v1/documents/${encodeURIComponent(source.document_id)}`;
-  const { value: document, problem } = useLoaded((signal) => api(path, { signal }), [path]);
+  const { value: document, problem, again } = useLoaded((signal) => api(path, { signal }), [path]);
   const [page, setPage] = useState(source.page);
   const [zoom, setZoom] = useState(0);
   const [missing, setMissing] = useState(false);
@@ -97,6 +98,20 @@ function Shown({ source, list, quotes }) {
   const lit = list.filter(
     (item) => item.version_id === source.version_id && !item.withheld && item.boxes.some((box) => box.page === page),
   );
+  const words = () => {
+    if (changed || problem?.status === 404) return html`<${Stored} source=${source} quotes=${quotes} />`;
+    if (problem) return html`<${Failed} problem=${problem} onRetry=${again} />`;
+    if (!document) return html`<${Loading} />`;
+    if (!pictured) return html`<${PassageContext} key=${source.chunk_id} source=${source} quotes=${quotes} />`;
+    return html`<${PagePicture}
+      document=${source.document_id}
+      page=${page}
+      lit=${lit}
+      current=${source}
+      zoom=${ZOOMS[zoom]}
+      onMissing=${() => setMissing(true)}
+    />`;
+  };
   return html`<div class="source-about">
       <p class="source-title"><a href=${`/documents/${source.document_id}`}>${source.title}</a></p>
       <p class="muted small">${placeOf(source)}</p>
@@ -122,20 +137,7 @@ function Shown({ source, list, quotes }) {
         <${Icon} name="download" />${t("source.original")}
       </a>
     </div>
-    ${
-      changed || problem?.status === 404
-        ? html`<${Stored} source=${source} quotes=${quotes} />`
-        : pictured
-          ? html`<${PagePicture}
-              document=${source.document_id}
-              page=${page}
-              lit=${lit}
-              current=${source}
-              zoom=${ZOOMS[zoom]}
-              onMissing=${() => setMissing(true)}
-            />`
-          : html`<${PassageContext} key=${source.chunk_id} source=${source} quotes=${quotes} />`
-    }`;
+    ${words()}`;
 }
 
 const firstPage = ({ boxes, page }) => (boxes.length ? Math.min(...boxes.map((box) => box.page)) : page);
