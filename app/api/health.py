@@ -48,7 +48,9 @@ class Readiness(Shape):
     )
     workers: dict[str, str] = Field(default_factory=dict, examples=[{"worker-0": "running"}])
     returning: int | None = Field(
-        default=None, description="How many documents are being put back into the index; told to administrators."
+        default=None,
+        description="How many documents are being put back into the index; told to administrators.",
+        examples=[None],
     )
     notes: dict[str, str] = Field(
         default_factory=dict,
