@@ -10,13 +10,12 @@ import json
 import os
 import sys
 import time
-import traceback
 from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import FootnoteError, ParserLimit
 from core.types import Block, Box
-from ingestion import calls, confine, wire
+from ingestion import calls, confine, faults, wire
 from ingestion.readers.base import Item, Notice, Progress, ReadContext
 from ingestion.readers.limits import Budget, ReadLimits
 
@@ -53,8 +52,8 @@ def main() -> int:
         last = _failure(wire.OUT_OF_MEMORY, "")
     except RecursionError:
         last = _failure(ParserLimit.code, TOO_DEEP)
-    except Exception:
-        last = _failure(wire.INTERNAL, traceback.format_exc()[-4000:])
+    except Exception as error:
+        last = _failure(wire.INTERNAL, faults.described(error))
     out.write(last)
     out.flush()
     return 0

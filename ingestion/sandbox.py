@@ -25,7 +25,7 @@ from pathlib import Path
 
 from core.errors import BrokenFile, ParserLimit
 from core.types import Block, ParsedDocument
-from ingestion import wire
+from ingestion import faults, wire
 from ingestion.continued import join_across_pages
 from ingestion.readers.base import Meta, Notice, Progress
 from ingestion.replies import Done, Failure, Malformed, MediaType, Reply, decode
@@ -184,7 +184,7 @@ def _raise(failure: Failure, order: wire.Order) -> None:
         raise wire.CHILD_ERRORS[failure.code](failure.message)
     if failure.code == wire.OUT_OF_MEMORY:
         raise _Died(_TOO_BIG)
-    _log.warning("the reader failed on %r: %s", order.filename, failure.message)
+    _log.warning("the reader failed on %r: %s", order.filename, faults.believed(failure.message))
     raise _Died(_CRASHED)
 
 
