@@ -20,6 +20,7 @@ import { add, changed } from "./queue.js";
 import { UploadPanel } from "./upload_panel.js";
 
 const WAIT = 200; // milliseconds after the last key before the list is asked for
+const COUNTS_AFTER = 1500; // milliseconds after a change before the collections are counted anew
 
 /** The view at /documents; `query` is the address's. */
 export default function Documents({ query }) {
@@ -32,14 +33,20 @@ export default function Documents({ query }) {
   const pickers = useRef(null);
 
   useEffect(() => void seek(q, collection), [q, collection]);
-  useEffect(
-    () =>
-      changed.watch(({ documentId }) => {
-        refresh(documentId);
+  useEffect(() => {
+    let timer = null; // much may change at once
+    const stop = changed.watch(({ documentId }) => {
+      refresh(documentId);
+      timer ??= setTimeout(() => {
+        timer = null;
         collections.again();
-      }),
-    [collections.again],
-  );
+      }, COUNTS_AFTER);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [collections.again]);
   useShortcut("u", t("documents.shortcut_add"), () => pickers.current?.files());
 
   const choose = (all) => {

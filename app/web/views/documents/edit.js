@@ -18,9 +18,10 @@ export function Edit({ document, onClose, onSaved }) {
   const submit = async (event) => {
     event.preventDefault();
     const metadata = metadataOf(rows);
+    const readers = groups.length ? groups : ["everyone"];
     const body = {
       ...(title.trim() !== document.title ? { title: title.trim() } : {}),
-      ...(same(groups, document.groups) ? {} : { groups }),
+      ...(same(readers, document.groups) ? {} : { groups: readers }),
       ...(same(metadata, document.metadata) ? {} : { metadata }),
     };
     if (!Object.keys(body).length) return onClose();

@@ -61,6 +61,7 @@ export async function sendFile(item, { progress, paused }) {
         }
         progress(sent);
       },
+      onAfterResponse: keepWhatIsThere,
       onError: failed,
       onSuccess({ lastResponse }) {
         resolve({
@@ -91,10 +92,18 @@ export async function sendFile(item, { progress, paused }) {
   });
 }
 
+/** The library begins anew whenever it is not told where an upload stands: only where there is none that is right. */
+function keepWhatIsThere(request, response) {
+  const status = response.getStatus();
+  if (request.getMethod() === "HEAD" && status >= 400 && ![404, 410, 423].includes(status)) {
+    throw Object.assign(new Error(`HEAD was answered with ${status}`), { response });
+  }
+}
+
 const passing = (status) => [409, 423, 429].includes(status) || (status >= 500 && status !== 507);
 
 function problemOf(error) {
-  const response = error.originalResponse;
+  const response = error.originalResponse ?? error.causingError?.response;
   const status = response?.getStatus() ?? 0;
   if (status === 401) session.set({ signedOut: true });
   let body = {};
