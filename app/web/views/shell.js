@@ -53,8 +53,9 @@ export function expectOthers() {
 function useView(load) {
   const [failed, setFailed] = useState(null);
   const [, redraw] = useState(null);
+  const View = loaded.get(load);
   useEffect(() => {
-    if (!load || loaded.has(load)) return undefined;
+    if (!load || View) return undefined; // it may have come between drawing and here: then this draws it
     let stale = false;
     loading(load).then(
       () => stale || redraw({}),
@@ -65,7 +66,7 @@ function useView(load) {
     );
     return () => (stale = true);
   }, [load]);
-  return { View: loaded.get(load), failed: failed === load };
+  return { View, failed: failed === load };
 }
 
 function Outlet({ view, query }) {

@@ -32,7 +32,7 @@ export function Pages({ document, page, onPage, chosen }) {
   useShortcut("ArrowRight", t("documents.shortcut_page_after"), () => go(page + 1));
 
   return html`<section class="pages" aria-label=${t("documents.pages")}>
-    <header class="pages-bar" role="toolbar" aria-label=${t("documents.pages")}>
+    <div class="pages-bar" role="toolbar" aria-label=${t("documents.pages")}>
       <button
         type="button"
         class="icon-button"
@@ -75,7 +75,7 @@ export function Pages({ document, page, onPage, chosen }) {
       >
         <${Icon} name="zoom-in" />
       </button>
-    </header>
+    </div>
     <div ref=${frame} class=${zoom ? "pages-frame zoomed" : "pages-frame"} tabindex="0" role="group" aria-label=${t("documents.page_n", { n: page })}>
       ${problem && !there
         ? html`<div class="state" role="alert">
