@@ -2,7 +2,7 @@
 import { formatter } from "./intl.js";
 import { language } from "./texts.js";
 
-const inLanguage = (Kind, options) => formatter(Kind, language.get().code, options);
+const inLanguage = (Kind, options) => formatter(Kind, language.get().locale, options);
 
 export const number = (value, options) => inLanguage(Intl.NumberFormat, options).format(value);
 

@@ -6,8 +6,10 @@ import { createStore } from "./store.js";
 export const LANGUAGES = { en: "English", de: "Deutsch" };
 const KEPT = "footnote.language";
 
-/** The language shown: `{code, texts}`. */
-export const language = createStore({ code: "en", texts: {} });
+/** The language shown: `{code, locale, texts}`. `locale` also knows the reader's country, for dates and numbers. */
+export const language = createStore({ code: "en", locale: "en", texts: {} });
+
+const localeOf = (code) => navigator.languages?.find((each) => each.split("-")[0] === code) ?? code;
 
 function preferred() {
   const kept = document.documentElement.lang;
@@ -28,7 +30,7 @@ export async function loadTexts(code = preferred()) {
   const response = await fetch(new URL(`../texts/${code}.json`, import.meta.url));
   if (!response.ok) throw new Error(`The texts of ${code} cannot be loaded.`);
   document.documentElement.lang = code;
-  language.set({ code, texts: await response.json() });
+  language.set({ code, locale: localeOf(code), texts: await response.json() });
 }
 
 /** Chooses a language and keeps the choice. */
@@ -43,12 +45,12 @@ export async function chooseLanguage(code) {
 
 /** The text `key` with its parts filled in. An unknown key is shown as it is. */
 export function t(key, parts = {}) {
-  const { code, texts } = language.get();
+  const { code, locale, texts } = language.get();
   let text = texts[key] ?? key;
   if (typeof text === "object") text = text[formatter(Intl.PluralRules, code).select(parts.n ?? 0)] ?? text.other;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in parts ? shown(parts[name], code) : whole));
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in parts ? shown(parts[name], locale) : whole));
 }
 
-function shown(value, code) {
-  return typeof value === "number" ? formatter(Intl.NumberFormat, code).format(value) : String(value);
+function shown(value, locale) {
+  return typeof value === "number" ? formatter(Intl.NumberFormat, locale).format(value) : String(value);
 }

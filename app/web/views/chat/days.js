@@ -23,5 +23,5 @@ function labelOf(date, now) {
   if (days === 1) return t("conversations.yesterday");
   if (days <= 7) return t("conversations.week");
   if (days <= 30) return t("conversations.month");
-  return new Intl.DateTimeFormat(language.get().code, { month: "long", year: "numeric" }).format(date);
+  return new Intl.DateTimeFormat(language.get().locale, { month: "long", year: "numeric" }).format(date);
 }

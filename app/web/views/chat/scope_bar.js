@@ -43,7 +43,7 @@ export function ScopeChips() {
   const chosen = useStore(scope);
   if (!countOf(chosen)) return null;
   const day = (value) =>
-    new Intl.DateTimeFormat(language.get().code, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(value));
+    new Intl.DateTimeFormat(language.get().locale, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(value));
   const without = (name, item) => () =>
     scope.set((old) => ({ ...old, [name]: old[name].filter((each) => each !== item) }));
   const chips = [

@@ -30,7 +30,7 @@ export function Chips({ scope, onChange }) {
 }
 
 const dayText = (day) =>
-  new Intl.DateTimeFormat(language.get().code, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(day));
+  new Intl.DateTimeFormat(language.get().locale, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(day));
 
 /** Asks for the titles of documents that came with the address. One that is gone keeps its id, so it can be taken away. */
 function useTitles(ids) {

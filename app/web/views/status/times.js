@@ -4,7 +4,7 @@ import { language } from "../../lib/texts.js";
 const DAY = 86_400;
 const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
-const written = (seconds, options) => new Intl.DateTimeFormat(language.get().code, options).format(new Date(seconds * 1000));
+const written = (seconds, options) => new Intl.DateTimeFormat(language.get().locale, options).format(new Date(seconds * 1000));
 
 /** At an axis: hours where a step is shorter than some hours, days beyond. */
 export const axisTime = (seconds, step) =>
