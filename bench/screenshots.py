@@ -50,9 +50,13 @@ def people_were_here(server: Server) -> dict[str, str]:
     """Asks and judges as readers would; where to look: a conversation, an abstention, an answer, a document."""
     asked = questions()
     answers = [call(server, "POST", "/v1/answers", question=each["question"]) for each in asked[:12]]
-    without = next(each["question"] for each in asked if not each["answerable"])
-    abstention = call(server, "POST", "/v1/answers", question=without)
+    without = (
+        call(server, "POST", "/v1/answers", question=each["question"]) for each in asked if not each["answerable"]
+    )
+    abstention = next(answer for answer in without if not answer["answerable"])
     follow_up = call(server, "POST", "/v1/answers", question=FOLLOW_UP, conversation_id=answers[0]["conversation_id"])
+    for each in asked[:20]:
+        call(server, "POST", "/v1/search", query=each["question"])
     for number, answer in enumerate(answers):
         rating = "down" if number == 7 else "up"
         call(server, "POST", "/v1/feedback", answer_id=answer["id"], rating=rating)

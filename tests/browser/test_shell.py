@@ -12,6 +12,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 VIEWS = ("/", "/documents", "/search", "/status")
+DEEPER = ("conversation", "abstention", "document", "hits", "why")
+LONG = (
+    "What is the hotel limit in Norway, and does it hold for a colleague who travels on from there to another country?"
+)
 KEY = "ana-key-0123456789"
 KEYS = json.dumps([{"key": KEY, "id": "ana", "groups": ["hr"], "admin": True}])
 
@@ -29,6 +33,22 @@ def shown(page: Page, address: str = "/") -> None:
     page.goto(address)
     expect(page.locator("#main")).to_be_visible()
     expect(page.locator("#main .state .spin")).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def addresses(site: Any) -> dict[str, str]:
+    """Where every view is, those of a single thing included."""
+    answer = site.call("POST", "/v1/answers", json={"question": LONG})
+    nothing = site.call("POST", "/v1/answers", json={"question": "Qui a peint la Joconde ?"})
+    assert (answer["answerable"], nothing["answerable"]) == (True, False)
+    return {
+        **{address: address for address in VIEWS},
+        "conversation": f"/c/{answer['conversation_id']}",
+        "abstention": f"/c/{nothing['conversation_id']}",
+        "document": f"/documents/{answer['sources'][0]['document_id']}",
+        "hits": "/search?q=hotel+limit+in+Norway",
+        "why": f"/answers/{answer['id']}/why",
+    }
 
 
 # The way between the views
@@ -175,12 +195,12 @@ def test_a_chosen_language_is_kept(page: Page, new_page: Callable[..., Page], si
 
 
 @pytest.mark.parametrize("code", ["en", "de"])
-def test_no_text_is_missing(page: Page, code: str) -> None:
+def test_no_text_is_missing(page: Page, addresses: dict[str, str], code: str) -> None:
     """A text that there is not is shown by its key, "area.name"."""
     texts = json.loads((Path(__file__).parents[2] / "app" / "web" / "texts" / f"{code}.json").read_text())
     areas = "|".join(sorted({key.split(".")[0] for key in texts}))
     page.add_init_script(f"localStorage.setItem('footnote.language', '{code}')")
-    for address in VIEWS:
+    for address in addresses.values():
         shown(page, address)
         assert not re.findall(rf"\b(?:{areas})\.[a-z_]+\b", page.locator("body").inner_text()), address
 
@@ -321,30 +341,50 @@ def test_the_drawer(new_page: Callable[..., Page], site: Any, axe: Any) -> None:
     assert not page.evaluate("document.getElementById('main').inert")
 
 
-@pytest.mark.parametrize("address", VIEWS)
-@pytest.mark.parametrize("width", [360, 390, 768, 1280])
-def test_nothing_is_wider_than_the_screen(new_page: Callable[..., Page], site: Any, address: str, width: int) -> None:
-    page = new_page(site, width=width, height=740)
-    shown(page, address)
-    wide = page.evaluate(
-        """() => [document.scrollingElement, document.getElementById("main")]
-          .filter((each) => each.scrollWidth > each.clientWidth).map((each) => [each.tagName, each.scrollWidth])"""
-    )
-    assert wide == []
+@pytest.mark.parametrize("view", [*VIEWS, *DEEPER])
+def test_nothing_is_wider_than_the_screen(
+    new_page: Callable[..., Page], site: Any, addresses: dict[str, str], view: str
+) -> None:
+    page = new_page(site, width=360, height=740)
+    shown(page, addresses[view])
+    for width in (360, 390, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate(_TOO_WIDE) == [], f"at {width}"
 
 
-@pytest.mark.parametrize("address", VIEWS)
+_TOO_WIDE = """() => {
+  const beyond = (each) => each.getBoundingClientRect().right > innerWidth + 1;
+  // What is cut off or scrolls inside of something that fits is meant to.
+  const held = (each) => {
+    for (let at = each.parentElement; at && at.id !== "main"; at = at.parentElement) {
+      if (getComputedStyle(at).overflowX !== "visible" && !beyond(at)) return true;
+    }
+    return false;
+  };
+  const found = [...document.querySelectorAll("#main *, .top-bar *")]
+    .filter((each) => each.checkVisibility() && beyond(each) && !held(each));
+  const scrolled = [document.scrollingElement, document.getElementById("main")]
+    .filter((each) => each.scrollWidth > each.clientWidth);
+  return [...scrolled, ...found].map((each) => `${each.tagName} ${each.getAttribute("class")}`);
+}"""
+
+
+@pytest.mark.parametrize("view", [*VIEWS, *DEEPER])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_every_view_is_accessible(new_page: Callable[..., Page], site: Any, axe: Any, address: str, width: int) -> None:
+def test_every_view_is_accessible(
+    new_page: Callable[..., Page], site: Any, addresses: dict[str, str], axe: Any, view: str, width: int
+) -> None:
     page = new_page(site, width=width, height=844)
-    shown(page, address)
+    shown(page, addresses[view])
     axe(page)
 
 
-@pytest.mark.parametrize("address", VIEWS)
-def test_who_wants_no_motion_gets_none(new_page: Callable[..., Page], site: Any, address: str) -> None:
+@pytest.mark.parametrize("view", [*VIEWS, *DEEPER])
+def test_who_wants_no_motion_gets_none(
+    new_page: Callable[..., Page], site: Any, addresses: dict[str, str], view: str
+) -> None:
     page = new_page(site, reduced_motion="reduce")
-    shown(page, address)
+    shown(page, addresses[view])
     moving = page.evaluate(
         """() => [...document.querySelectorAll("*")].flatMap((each) => {
           const { animationDuration, transitionDuration } = getComputedStyle(each);
