@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, Literal
 
 QUEUE = "footnote"
 _POLL = 0.2
 _RECOVERIES = 20
 """How often a job is taken up again after its worker died; a document that kills its worker each time then fails."""
+
+
+class _Stopped(BaseException):
+    """Ends a workflow's thread without a word to DBOS, as a kill would; an `Exception` would be recorded as its end."""
 
 
 class DurableJobs:
@@ -37,6 +42,8 @@ class DurableJobs:
         self._concurrency = concurrency
         self._run = run
         self._submitted: set[str] = set()
+        self._in_hand: set[asyncio.Task[Any]] = set()
+        self._closing = False
 
     async def open(self) -> None:
         """Connects, brings DBOS's tables up to date, takes up what an earlier process left."""
@@ -65,8 +72,11 @@ class DurableJobs:
 
         @DBOS.step(name="stage")
         def stage(job_id: str, name: str) -> bool:
-            attempt = _attempt(DBOS.workflow_id)
-            return asyncio.run_coroutine_threadsafe(self._run(job_id, name, attempt), self._loop).result()
+            work = self._stage(job_id, name, _attempt(DBOS.workflow_id))
+            try:
+                return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+            except CancelledError:
+                raise _Stopped from None
 
         @DBOS.workflow(name="job", max_recovery_attempts=_RECOVERIES)
         def job(job_id: str, stages: Sequence[str]) -> None:
@@ -75,6 +85,17 @@ class DurableJobs:
                     return
 
         return job
+
+    async def _stage(self, job_id: str, name: str, attempt: int) -> bool:
+        task = asyncio.current_task()
+        assert task is not None
+        if self._closing:
+            raise asyncio.CancelledError
+        self._in_hand.add(task)
+        try:
+            return await self._run(job_id, name, attempt)
+        finally:
+            self._in_hand.discard(task)
 
     async def submit(self, job_id: str, attempt: int, stages: Sequence[str]) -> None:
         """Puts a job on the queue; a second call for the same attempt changes nothing."""
@@ -99,9 +120,13 @@ class DurableJobs:
         return "active" if status.status in {"PENDING", "ENQUEUED", "DELAYED"} else "over"
 
     async def close(self) -> None:
-        """Stops taking jobs; what is in hand is taken up again by the next process."""
+        """Stops taking jobs and breaks off those in hand; the next process takes them up again at their stage."""
         from dbos import DBOS
 
+        self._closing = True
+        for task in self._in_hand:
+            task.cancel()
+        await asyncio.gather(*self._in_hand, return_exceptions=True)
         await asyncio.to_thread(DBOS.destroy)
 
 

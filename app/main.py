@@ -44,6 +44,11 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     durations = JobDurations(metrics)
     keeper = Keeper(boot, metrics.history, durations, trace_days=settings.history.trace_days)
 
+    async def farewell() -> None:
+        """Ends the streams that would have no end: whoever listens calls it before it waits for callers to leave."""
+        await runs.close()
+        await watch.close()
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         boot.start()
@@ -51,8 +56,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
         try:
             yield
         finally:
-            await runs.close()
-            await watch.close()
+            await farewell()
             await keeper.close()
             await boot.stop()
 
@@ -77,6 +81,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     app.state.runs = runs
     app.state.tracing = tracing
     app.state.watch = watch
+    app.state.farewell = farewell
     app.state.pages = PageCache()
     errors.install(app)
     openapi.install(app)

@@ -97,7 +97,7 @@ async def _notes(services: Services) -> dict[str, str]:
         notes[INDEX_INCOMPLETE] = "The index lacks documents; they are being put back."
     if left_out:
         notes["documents_left_out"] = (
-            "Documents that could not be read when the index was rebuilt answer nothing; upload them anew or delete them."
+            "Documents that could not be read when the index was rebuilt answer nothing; upload or delete them."
         )
     return notes
 

@@ -22,7 +22,7 @@ Revisions = Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
 class _Waiting:
     job_id: str
     revision: int
-    told: asyncio.Future[None]
+    told: asyncio.Future[bool]
 
 
 class JobWatch:
@@ -32,25 +32,31 @@ class JobWatch:
         self._every = every
         self._waiting: set[_Waiting] = set()
         self._looking: asyncio.Task[None] | None = None
+        self._closed = False
 
-    async def changed(self, revisions: Revisions, job_id: str, revision: int) -> None:
-        """Returns once a look finds the job at another revision, or gone. Raises what the look raised.
+    async def changed(self, revisions: Revisions, job_id: str, revision: int) -> bool:
+        """True once a look finds the job at another revision, or gone; False when nobody looks any more. Raises what
+        the look raised.
 
         What the row holds, and whether the caller may still read it, is for the caller to ask.
         """
+        if self._closed:
+            return False
         waiting = _Waiting(job_id, revision, asyncio.get_running_loop().create_future())
         self._waiting.add(waiting)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look(revisions), name="watch jobs")
         try:
-            await waiting.told
+            return await waiting.told
         finally:
             self._waiting.discard(waiting)
 
     async def close(self) -> None:
-        """Stops looking; whoever still waits is cancelled."""
+        """Stops looking, for good; whoever still waits is told so."""
+        self._closed = True
         for waiting in self._waiting:
-            waiting.told.cancel()
+            if not waiting.told.done():
+                waiting.told.set_result(False)
         if self._looking is not None:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -75,6 +81,6 @@ def _tell(waiting: Collection[_Waiting], error: Exception | None) -> None:
         if each.told.done():
             continue
         if error is None:
-            each.told.set_result(None)
+            each.told.set_result(True)
         else:
             each.told.set_exception(error)

@@ -175,7 +175,8 @@ async def _follow(
             yield StreamEvent(id=record.revision, name="done" if record.finished else "job", data=data)
         if record.finished:
             return
-        await watch.changed(services.store.jobs.revisions, job_id, record.revision)
+        if not await watch.changed(services.store.jobs.revisions, job_id, record.revision):
+            return  # the server stops; the reader comes back with the id of the last event
 
 
 async def _shown(services: Parts, records: Sequence[Any]) -> list[Job]:

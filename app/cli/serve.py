@@ -34,6 +34,7 @@ def serve(
 
     from app.auth import check_bind
     from app.main import create_app
+    from app.server import Server
     from app.wiring import open_services
 
     settings = _listening(load_settings(), host, port)
@@ -51,7 +52,7 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=10,
         )
-        server = uvicorn.Server(config)
+        server = Server(config, application.state.farewell)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(server, application.state.boot, listener, address, examples, quiet))
 

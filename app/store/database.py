@@ -20,7 +20,9 @@ from sqlalchemy import URL, ColumnElement, Connection, Text, event, func, make_u
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
+from app.store.threads import DriverThreads
 from core.errors import ConfigurationError, Conflict, FootnoteError, StoreUnavailable
 
 BUSY_SECONDS = 15.0
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _BEGIN = "footnote_begin"
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _ERRORS = (SQLAlchemyError, sqlite3.Error)
+_CLOSING_SECONDS = 5.0
 
 _FOLD = "footnote_fold"
 
@@ -44,11 +47,14 @@ class Database:
         self.url = _address(url)
         self.dialect = self.url.get_backend_name()
         self._patience = busy_seconds
+        self._threads = DriverThreads()
         if self.dialect == "sqlite":
             self._engine = _sqlite(self.url, busy_seconds)
             # Never in a transaction, so there is nothing to roll back when a connection comes back to the pool.
             single = _sqlite(self.url, busy_seconds, pool_reset_on_return=None)
             self._single = single.execution_options(**{_BEGIN: None})
+            self._threads.watch(self._engine)
+            self._threads.watch(single)
         else:
             self._engine = self._single = create_async_engine(self.url, pool_pre_ping=True, hide_parameters=True)
         self._snapshot = self._engine.execution_options(**_snapshot_options(self.dialect))
@@ -117,8 +123,20 @@ class Database:
         return fold(column).contains(sought, autoescape=True)
 
     async def close(self) -> None:
+        """Lets go of every connection, after those who hold one had a moment to give it back.
+
+        One that came back later would be kept by a pool that nobody closes any more.
+        """
+        deadline = time.monotonic() + _CLOSING_SECONDS
+        while self._in_hand() and time.monotonic() < deadline:  # noqa: ASYNC110  # a pool does not tell when one is back
+            await asyncio.sleep(0.01)
         await self._engine.dispose()
         await self._single.dispose()
+        await self._threads.ended(deadline)
+
+    def _in_hand(self) -> int:
+        pools = {engine.sync_engine.pool for engine in (self._engine, self._single)}
+        return sum(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
 
 
 def _folded(column: ColumnElement[str]) -> ColumnElement[str]:

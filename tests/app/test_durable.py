@@ -20,7 +20,11 @@ async def run(job_id, stage, attempt):
     with open(f"{folder}/log", "a") as file:
         file.write(f"{job_id} {stage} {attempt}\\n")
     if stage == "slow" and not os.path.exists(f"{folder}/go"):
-        await asyncio.sleep(60)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            with open(f"{folder}/log", "a") as file:
+                file.write(f"{job_id} left\\n")
     return stage != "refuse"
 
 async def main():
@@ -33,6 +37,8 @@ async def main():
         await jobs.submit("c", 3, ["quick"])
     while not os.path.exists(f"{folder}/stop"):
         await asyncio.sleep(0.05)
+    while not submit and await jobs.state("a", 1) == "active":
+        await asyncio.sleep(0.05)  # its last stage is over, and DBOS is about to say so
     print(await jobs.state("a", 1), await jobs.state("nobody", 1), flush=True)
     await jobs.close()
 
@@ -45,7 +51,8 @@ def process(tmp_path: Path):
     running = []
 
     def start(mode: str) -> subprocess.Popen[str]:
-        child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path), mode], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path), mode]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         running.append(child)
         return child
 
@@ -87,3 +94,21 @@ def test_a_killed_job_goes_on_at_its_stage(tmp_path: Path, process) -> None:
     assert log.count("a slow 1") == 2, "the stage it was killed in is"
     assert log.count("c quick 3") == 1, "an attempt is told its number"
     assert "b never 1" not in log, "a stage that says no ends the job"
+
+
+def test_a_job_in_hand_is_left_without_a_word_when_its_worker_is_stopped(tmp_path: Path, process) -> None:
+    first = process("submit")
+    wait_for(tmp_path, "a slow 1")
+    wait_for(tmp_path, "b refuse 1")
+    (tmp_path / "stop").touch()
+    said, errors = first.communicate(timeout=60)
+    assert (first.returncode, said.split(), errors) == (0, ["active", "unknown"], "")
+    assert lines(tmp_path)[-1] == "a left", "it was told to stop before the worker closed"
+
+    (tmp_path / "stop").unlink()
+    (tmp_path / "go").touch()
+    second = process("resume")
+    wait_for(tmp_path, "a last 1")
+    (tmp_path / "stop").touch()
+    assert second.communicate(timeout=60)[0].split() == ["over", "unknown"]
+    assert lines(tmp_path).count("a quick 1") == 1

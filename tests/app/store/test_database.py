@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -36,6 +37,59 @@ async def test_a_block_that_raises_leaves_nothing(store):
     with pytest.raises(ZeroDivisionError):
         await break_off()
     assert [c.name for c in await store.collections.list()] == ["default"]
+
+
+SLOW = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 2000000) SELECT count(*) FROM n"
+
+
+def drivers() -> set[threading.Thread]:
+    """The driver's threads, one a connection."""
+    return {thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name}
+
+
+@pytest.mark.parametrize("way", ["read", "snapshot", "write"])
+async def test_closing_waits_for_connections_in_hand_and_leaves_none_behind(url, way):
+    """One that comes back to a closed pool would never be closed, and its thread would outlive the event loop."""
+    others = drivers()
+    database = Database(url)
+    await database.prepare()
+    held, done = asyncio.Event(), asyncio.Event()
+
+    async def holder() -> int:
+        async with getattr(database, way)() as connection:
+            held.set()
+            await done.wait()
+            return (await connection.execute(text("SELECT 7"))).scalar()
+
+    holding = asyncio.create_task(holder())
+    await held.wait()
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0.05)
+    assert not closing.done()
+    done.set()
+    await closing
+    assert await holding == 7
+    assert drivers() <= others
+
+
+async def test_what_was_cancelled_has_left_the_loop_when_closing_is_over(url):
+    """The driver's threads would otherwise speak to a loop that is closed, and die of it on standard error."""
+    others = drivers()
+    database = Database(url)
+    await database.prepare()
+
+    async def ask() -> None:
+        async with database.read() as connection:
+            await connection.execute(text(SLOW))
+
+    asking = [asyncio.create_task(ask()) for _ in range(3)]
+    while len(drivers() - others) < 3:
+        await asyncio.sleep(0.01)
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    await database.close()
+    assert drivers() <= others
 
 
 async def test_cancelled_writers_leave_the_store_usable(store):

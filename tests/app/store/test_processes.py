@@ -73,6 +73,8 @@ class Ledger:
 
     def note(self, line: str) -> None:
         match line.split():
+            case ["at", _]:  # what comes may be done and not said any more
+                pass
             case ["begun", external_id, version_id]:
                 self.begun[external_id] = version_id
             case ["published", external_id, version_id, count]:

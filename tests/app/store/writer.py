@@ -38,6 +38,7 @@ async def churn(store: Store, seed: int) -> None:
     document_ids: dict[str, str] = {}
     for number in range(100_000):
         external_id = f"d{chance.randrange(6)}"
+        say("at", external_id)
         if external_id in document_ids and chance.random() < 0.25:
             await store.documents.delete(document_ids.pop(external_id), ME)
             say("deleted", external_id)

@@ -1,0 +1,22 @@
+"""uvicorn's server, stopped at once although streams are read: they are ended before it waits for callers to leave."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+
+import uvicorn
+
+
+class Server(uvicorn.Server):
+    """Calls `farewell` first when it stops. Requests that are under way are still answered, for as long as the
+    configuration's `timeout_graceful_shutdown` says."""
+
+    def __init__(self, config: uvicorn.Config, farewell: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._farewell = farewell
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, after the farewell."""
+        await self._farewell()
+        await super().shutdown(sockets)
