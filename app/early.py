@@ -26,6 +26,7 @@ async def linger(body: AsyncIterator[bytes]) -> bool:
                 dropped += len(piece)
                 if dropped > _LINGER_BYTES:
                     return False
+                await _breathe()
             return True
     return False
 
@@ -59,6 +60,12 @@ class EarlyResponse(Response):
             if message["type"] == "http.disconnect" or not message.get("more_body"):
                 return
             dropped += len(message.get("body", b""))
+            await _breathe()
+
+
+async def _breathe() -> None:
+    """Lets others run: what is always there at once would hold the event loop, and with it the time limits above."""
+    await asyncio.sleep(0)
 
 
 __all__ = ["DROPPED_BYTES", "PATIENCE", "EarlyResponse", "linger"]

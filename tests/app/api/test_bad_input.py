@@ -239,10 +239,12 @@ async def test_a_file_over_the_limit_is_cut_off_while_it_comes(world: Any, make_
 
     async with make_world(http=small_http) as small:
         tracemalloc.start()
-        headers = {"Content-Type": "multipart/form-data; boundary=b"}
-        response = await small.http.post("/v1/documents", content=endless(), headers=headers)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
+        try:
+            headers = {"Content-Type": "multipart/form-data; boundary=b"}
+            response = await small.http.post("/v1/documents", content=endless(), headers=headers)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
         _is_problem(response, 413, "file_too_large", "allowed")
         assert response.headers["connection"] == "close"
         assert sent < small_http.max_upload_bytes + 17 * 2**20 + DROPPED_BYTES
