@@ -1,5 +1,6 @@
 // Server-sent events over fetch, which, unlike EventSource, can POST and tells why it was refused.
 import { Problem } from "./api.js";
+import { presence } from "./presence.js";
 import { t } from "./texts.js";
 
 const LINE = /\r\n|\n|\r/;
@@ -11,9 +12,11 @@ export function createParser() {
   let rest = "";
   let fields = {};
   return (piece) => {
-    const lines = (rest + piece).split(LINE);
+    const text = rest + piece;
     // A carriage return at the very end may be the first half of a line's end.
-    rest = lines.pop();
+    const held = text.endsWith("\r") ? "\r" : "";
+    const lines = text.slice(0, text.length - held.length).split(LINE);
+    rest = lines.pop() + held;
     const events = [];
     for (const line of lines) {
       if (line === "") {
@@ -53,7 +56,7 @@ export async function* eventsOf(response) {
 /**
  * Reads a stream to its last event, through lost connections. `open(lastId, signal)` asks for the events after `lastId`
  * (0 in the beginning); `onEvent(event)` returns true for the last one; `onLost()` is called before each new try.
- * Throws `Problem` for a refusal that will not pass, or when the server stays away, and an `AbortError`.
+ * A server that is away is waited for. Throws `Problem` for a refusal that does not pass, and an `AbortError`.
  */
 export async function follow(open, { onEvent, onLost, signal }) {
   let last = 0;
@@ -77,10 +80,26 @@ export async function follow(open, { onEvent, onLost, signal }) {
     if (failures >= MOST_TRIES) throw problem ?? lost();
     onLost?.();
     await pause(Math.min(500 * 2 ** (failures - 1), 8000), signal);
+    if (await awayUntilNow(signal)) failures = 0;
   }
 }
 
 const lost = () => new Problem({ status: 0, code: "unreachable", message: t("error.unreachable") });
+
+/** Waits while the server is known to be away, for as long as that is; whether it was. */
+const awayUntilNow = (signal) =>
+  new Promise((resolve, reject) => {
+    if (presence.get() === "here") return resolve(false);
+    const stop = presence.watch((found) => {
+      if (found !== "here") return;
+      stop();
+      resolve(true);
+    });
+    signal?.addEventListener("abort", () => {
+      stop();
+      reject(new DOMException("", "AbortError"));
+    });
+  });
 
 const pause = (ms, signal) =>
   new Promise((resolve, reject) => {

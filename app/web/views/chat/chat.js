@@ -17,8 +17,9 @@ import { Turn } from "./turn.js";
 import { abstained, citedIn, shownOf } from "./turns.js";
 import { Welcome } from "./welcome.js";
 
-export default function Chat({ id }) {
-  const thread = useMemo(() => (id ? threadOf(id) : newThread()), [id]);
+export default function Chat({ id, query }) {
+  // Going to "/" begins anew, also from there: each time it is gone to it has a query of its own.
+  const thread = useMemo(() => (id ? threadOf(id) : newThread()), [id, id ? null : query]);
   return html`<${Thread} key=${keyOf(thread)} thread=${thread} />`;
 }
 

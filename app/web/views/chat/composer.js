@@ -21,7 +21,8 @@ export function Composer({ draft, running, stopping, onAsk, onStop }) {
   const field = useRef(null);
   useEffect(() => {
     setText(draft.text);
-    field.current.focus();
+    // Where fingers write, the keyboard would cover half of what is there to read.
+    if (draft.at > 0 || matchMedia("(pointer: fine)").matches) field.current.focus();
   }, [draft.at]);
   useLayoutEffect(() => grow(field.current), [text]);
 

@@ -1,6 +1,6 @@
 // The source of a footnote beside the answer: the page with its passages lit, or the passage among its neighbours.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../../lib/html.js";
-import { api } from "../../lib/api.js";
+import { api, url } from "../../lib/api.js";
 import { useLoaded } from "../../lib/load.js";
 import { t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
@@ -98,6 +98,10 @@ function Shown({ source, list, quotes }) {
   const lit = list.filter(
     (item) => item.version_id === source.version_id && !item.withheld && item.boxes.some((box) => box.page === page),
   );
+  const link = url(
+    `/documents/${encodeURIComponent(source.document_id)}`,
+    changed ? {} : { chunk: source.chunk_id, page },
+  );
   const words = () => {
     if (changed || problem?.status === 404) return html`<${Stored} source=${source} quotes=${quotes} />`;
     if (problem) return html`<${Failed} problem=${problem} onRetry=${again} />`;
@@ -113,7 +117,7 @@ function Shown({ source, list, quotes }) {
     />`;
   };
   return html`<div class="source-about">
-      <p class="source-title"><a href=${`/documents/${source.document_id}`}>${source.title}</a></p>
+      <p class="source-title"><a href=${link}>${source.title}</a></p>
       <p class="muted small">${placeOf(source)}</p>
     </div>
     <div class="source-tools source-bar">
