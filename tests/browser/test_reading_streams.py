@@ -1,4 +1,4 @@
-"""The modules that read an answer's stream, run in the browser by themselves: pieces cut anywhere, statements taken back."""
+"""What reads an answer's stream, run in the browser by itself: pieces cut anywhere, statements taken back."""
 
 from __future__ import annotations
 
@@ -113,6 +113,7 @@ def test_everything_that_can_go_worse_has_words(subtests: pytest.Subtests) -> No
         "condense",
         "dense_unavailable",
         "index_incomplete",
+        "question_shortened",
         "rerank_failed",
         "rerank_timeout",
         "rerank_unavailable",
