@@ -1,6 +1,7 @@
 // The filters that hold, each with a way to take it away.
 import { html } from "../../lib/html.js";
 import { api } from "../../lib/api.js";
+import { formatter } from "../../lib/intl.js";
 import { useLoaded } from "../../lib/load.js";
 import { language, t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
@@ -30,7 +31,7 @@ export function Chips({ scope, onChange }) {
 }
 
 const dayText = (day) =>
-  new Intl.DateTimeFormat(language.get().locale, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(day));
+  formatter(Intl.DateTimeFormat, language.get().locale, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(day));
 
 /** Asks for the titles of documents that came with the address. One that is gone keeps its id, so it can be taken away. */
 function useTitles(ids) {

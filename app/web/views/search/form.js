@@ -19,13 +19,17 @@ export function SearchForm({ asked, onAsk }) {
   const field = useRef(null);
   const longest = useStore(session, (who) => who?.limits?.question_chars ?? 4000);
   useEffect(() => setText(asked.text), [asked.text]);
-  useEffect(() => field.current.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    // Where a finger points, the focus would bring the keyboard over what is to be read.
+    if (!asked.text && matchMedia("(pointer: fine)").matches) field.current.focus({ preventScroll: true });
+  }, []);
   useShortcut("/", t("shortcut.search_field"), () => field.current.select());
   const change = (part) => onAsk({ ...asked, text, ...part });
   const count = countOf(asked.scope);
   return html`<form
     class="search-form"
     role="search"
+    aria-label=${t("search.form")}
     onSubmit=${(event) => {
       event.preventDefault();
       change({});
