@@ -144,8 +144,12 @@ function useDrawer(path) {
   useEffect(() => {
     const was = before.current;
     before.current = { open, path };
-    if (!was.open || open || !document.getElementById("sidebar").contains(document.activeElement)) return;
-    document.querySelector(was.path === path ? ".top-bar button" : "#main").focus();
+    const button = document.querySelector(".top-bar button");
+    const sidebar = document.getElementById("sidebar");
+    if (open && document.activeElement === button) sidebar.querySelector("a").focus(); // the button is covered
+    if (was.open && !open && sidebar.contains(document.activeElement)) {
+      (was.path === path ? button : document.getElementById("main")).focus();
+    }
   }, [open]);
   return [open, setOpen];
 }

@@ -20,7 +20,10 @@ export function SignIn({ onSignedIn }) {
   };
   return html`<main class="sign-in">
     <form class="card" onSubmit=${submit}>
-      <h1>Footnote</h1>
+      <header class="sign-in-brand">
+        <img src=${new URL("../icon.svg", import.meta.url).pathname} alt="" width="32" height="32" />
+        <h1>Footnote</h1>
+      </header>
       <p class="muted">${t("sign_in.text")}</p>
       <label class="field">
         <span>${t("sign_in.key")}</span>

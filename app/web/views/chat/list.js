@@ -1,5 +1,6 @@
 // The list of the reader's conversations, as far as it was loaded.
 import { api, send, url } from "../../lib/api.js";
+import { passes, presence } from "../../lib/presence.js";
 import { createStore } from "../../lib/store.js";
 import { t } from "../../lib/texts.js";
 import { toast } from "../../parts/toasts.js";
@@ -39,6 +40,8 @@ async function fetchPart(cursor) {
 
 /** Loads the list from its beginning. */
 export const refresh = () => fetchPart(null);
+
+presence.watch((found) => found === "here" && passes(conversations.get().problem) && refresh());
 
 /** Loads the next part. */
 export const more = () => fetchPart(conversations.get().next);

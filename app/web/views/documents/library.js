@@ -1,5 +1,6 @@
 // The documents as far as they were loaded, kept while other views are shown, and the newest job of each.
 import { api, url } from "../../lib/api.js";
+import { passes, presence } from "../../lib/presence.js";
 import { createStore } from "../../lib/store.js";
 import { follow, unfinished } from "./jobs.js";
 
@@ -49,6 +50,8 @@ async function load(cursor) {
     if (mine === asked) library.set((old) => ({ ...old, loading: false, problem }));
   }
 }
+
+presence.watch((found) => found === "here" && passes(library.get().problem) && load(null));
 
 function joined(items, more) {
   const known = new Set(items.map((document) => document.id));
