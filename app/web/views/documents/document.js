@@ -58,8 +58,7 @@ export default function DocumentView({ id, query }) {
     </div>`;
   }
   const leave = async () => {
-    navigate("/documents");
-    await remove([document_]);
+    if (await remove([document_])) navigate("/documents");
   };
   const update = (value) => {
     found.set(value);

@@ -9,7 +9,7 @@ import { Empty } from "../../parts/states.js";
 export const NoDocuments = ({ largest, onChoose }) =>
   html`<div class="documents-invitation">
     <${Icon} name="upload" size=${2.2} />
-    <h2>${t("documents.none")}</h2>
+    <h2>${t(matchMedia("(hover: none)").matches ? "documents.none_touch" : "documents.none")}</h2>
     <p>${t("documents.none_text")}</p>
     <button type="button" class="button primary" onClick=${onChoose}>${t("documents.choose")}</button>
     <p class="muted small">${t("documents.formats")}</p>

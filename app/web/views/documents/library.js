@@ -24,13 +24,17 @@ export const jobs = createStore(new Map());
 /** The ids of the chosen documents. */
 export const chosen = createStore(new Set());
 
+/** What was deleted here, so that a list that was asked for before does not bring it back. */
+const gone = new Set();
+
 let asked = 0;
 let headTimer = null;
 
-const listing = (cursor) => {
+async function listing(cursor) {
   const { query, collection } = library.get();
-  return api(url("/v1/documents", { query, collection, cursor, limit: PART }));
-};
+  const part = await api(url("/v1/documents", { query, collection, cursor, limit: PART }));
+  return { ...part, items: part.items.filter((document) => !gone.has(document.id)) };
+}
 
 async function load(cursor) {
   const mine = ++asked;
@@ -114,12 +118,13 @@ export const put = (document) =>
 
 /** Takes documents out of the list; returns how to put them back where they were. */
 export function take(ids) {
-  const gone = new Set(ids);
   const before = library.get().items;
+  for (const id of ids) gone.add(id);
   library.set((old) => ({ ...old, items: old.items.filter((document) => !gone.has(document.id)) }));
   chosen.set((old) => new Set([...old].filter((id) => !gone.has(id))));
   return (back = ids) => {
     const wanted = new Set(back);
+    for (const id of back) gone.delete(id);
     library.set((old) => {
       const now = new Set(old.items.map((document) => document.id));
       const order = new Map(before.map((document, place) => [document.id, place]));

@@ -46,7 +46,7 @@ export function Row({ document, index, job, chosen, withCollection, onToggle, on
     role="row"
     aria-rowindex=${index + 2}
     aria-selected=${chosen}
-    class=${chosen ? "documents-row chosen" : "documents-row"}
+    class=${`documents-row${chosen ? " chosen" : ""}${live ? "" : " unread"}`}
   >
     <span role="cell" class="documents-check">
       <input
