@@ -36,6 +36,8 @@ function viewAt(path) {
   return null;
 }
 
+const OTHERS_MS = 4000; // what the first view still asks for goes before
+
 const loaded = new Map();
 
 const loading = (load) => load().then((module) => loaded.set(load, module.default));
@@ -45,8 +47,8 @@ export const expectView = (path) => loading(viewAt(path)?.load ?? chat).catch(()
 
 /** Loads the other views when the browser has nothing to do, so that going there needs no waiting and no server. */
 export function expectOthers() {
-  const idle = globalThis.requestIdleCallback ?? ((run) => setTimeout(run, 2000));
-  for (const [, , load] of VIEWS) idle(() => loading(load).catch(() => {}));
+  const idle = globalThis.requestIdleCallback ?? setTimeout;
+  setTimeout(() => VIEWS.forEach(([, , load]) => idle(() => loading(load).catch(() => {}))), OTHERS_MS);
 }
 
 /** The component of a view once it is there, and what kept it from being loaded. */
