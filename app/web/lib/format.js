@@ -23,8 +23,8 @@ export function bytes(value) {
 export function duration(ms) {
   const seconds = ms >= 1000;
   const digits = seconds || ms < 10 ? 1 : 0;
-  const unit = seconds ? "second" : "millisecond";
-  return number(seconds ? ms / 1000 : ms, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: digits });
+  // The units' signs are the same everywhere; what Intl calls short is "secs" in British English.
+  return `${number(seconds ? ms / 1000 : ms, { maximumFractionDigits: digits })}\u00a0${seconds ? "s" : "ms"}`;
 }
 
 /** A day and time in full. */
