@@ -83,7 +83,7 @@ class Build:
         return document
 
     async def chunk(self, version: VersionRecord) -> list[Chunk]:
-        """The version's chunks, cut now if they are not there."""
+        """The version's chunks, cut now if they are not there. Raises `ParserLimit` where that takes too long."""
         artefacts = self._shop.artefacts
         kept = await asyncio.to_thread(artefacts.chunks, version.sha256, version.title)
         if kept is not None:
@@ -91,8 +91,10 @@ class Build:
         document = await asyncio.to_thread(artefacts.parsed, version.sha256)
         if document is None:  # removed by hand, or written by an older reader
             document = await self._read(version, _silent)
-        tokens, settings = self._shop.embedder.tokens, self._shop.settings.ingestion.chunking
-        chunks = await asyncio.to_thread(pipeline.chunk, document, version.title, tokens, settings)
+        tokens, settings = self._shop.embedder.tokens, self._shop.settings.ingestion
+        chunks = await asyncio.to_thread(
+            pipeline.chunk, document, version.title, tokens, settings.chunking, settings.chunk_seconds
+        )
         await asyncio.to_thread(artefacts.keep_chunks, version.sha256, version.title, chunks)
         return chunks
 

@@ -10,21 +10,27 @@ Cost?", 2024).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from math import inf
+from typing import TypeVar
 
 from core.ports import TokenCounter
 from core.types import Chunk, ParsedDocument
 from ingestion.chunk_settings import ChunkSettings
 from ingestion.context import context
+from ingestion.counting import counter
+from ingestion.deadline import Deadline
 from ingestion.drafts import Desk, Draft, table_drafts, text_drafts
-from ingestion.outline import Section, offsets, sections
+from ingestion.outline import Places, Section, offsets, sections
 from ingestion.pack import Overlap
 from ingestion.pieces import Piece, pieces
 
 VERSION = 2
 """Raised whenever the same document would give other chunks, so that what was cut before is known to be old."""
+
+T = TypeVar("T")
 
 Found = Mapping[int, Sequence[Piece]]
 """The pieces of every block, by the block's index."""
@@ -35,9 +41,9 @@ CAPTION_TOKENS = 48
 """Short lines of up to this many tokens together, right above a table, are its caption and repeated with its header."""
 SMALL = 4
 """Text between two tables that is less than one part in this many of a chunk joins the text beyond the table."""
-LONGEST_TOKEN = 16
-"""Characters that count as a token at least: some tokenizers make a single one, "unknown", of any long word."""
 REPAIRS = 8
+MOST_BOXES = 2_000
+"""Places of one chunk on its pages; a line or a row each, hardly any chunk has a hundred."""
 
 
 def embedded_text(title: str, chunk: Chunk) -> str:
@@ -46,30 +52,30 @@ def embedded_text(title: str, chunk: Chunk) -> str:
     return f"{line}\n{chunk.text}" if line else chunk.text
 
 
-def chunk(document: ParsedDocument, title: str, tokens: TokenCounter, settings: ChunkSettings) -> list[Chunk]:
+def chunk(
+    document: ParsedDocument, title: str, tokens: TokenCounter, settings: ChunkSettings, seconds: float = inf
+) -> list[Chunk]:
     """The document's chunks in reading order; the same document gives the same chunks.
 
     No chunk's embedded text has more tokens than `settings.limit(tokens.max_tokens)`, unless title and headings leave
-    fewer than `LEAST_ROOM` of them. A document without text gives no chunks.
+    fewer than `LEAST_ROOM` of them. A document without text gives no chunks. Raises `ParserLimit` where it takes longer
+    than `seconds`.
     """
+    deadline = Deadline(seconds)
     outline = sections(document.blocks)
     if not outline:
         return []
-    special = tokens.count([""])[0]
-
-    def measure(texts: Sequence[str]) -> list[int]:
-        counts = tokens.count(texts) if texts else []
-        return [max(count - special, -(-len(text) // LONGEST_TOKEN)) for text, count in zip(texts, counts, strict=True)]
-
-    desk = Desk(blocks=document.blocks, offsets=offsets(document.blocks), measure=measure)
-    found = pieces(document.blocks, outline, measure, settings.language)
+    blocks, measure = document.blocks, counter(tokens, deadline)
+    desk = Desk(blocks=blocks, offsets=offsets(blocks), places=Places(blocks), measure=measure)
+    found = pieces(blocks, outline, measure, settings.language, deadline)
     overlap = Overlap(least=settings.overlap_min, most=settings.overlap_max)
     limit = settings.limit(tokens.max_tokens)
-    budgets = [limit - count for count in tokens.count([context(title, section.path) for section in outline])]
+    budgets = [limit - count for count in _contexts(outline, title, tokens)]
     done: dict[int, list[Chunk]] = {}
     todo = list(range(len(outline)))
     for _ in range(REPAIRS):
         for number in todo:
+            deadline.check()
             budget = max(budgets[number], LEAST_ROOM)
             done[number] = [
                 _chunk(outline[number], draft) for draft in _drafts(desk, found, outline[number], budget, overlap)
@@ -96,11 +102,24 @@ def chunk_fingerprint(settings: ChunkSettings) -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
 
+def _contexts(outline: Sequence[Section], title: str, tokens: TokenCounter) -> Iterator[int]:
+    """The tokens of what stands before every section's texts."""
+    for some in _some(outline):
+        yield from tokens.count([context(title, section.path) for section in some])
+
+
 def _count(done: dict[int, list[Chunk]], numbers: Sequence[int], title: str, tokens: TokenCounter) -> None:
-    """Writes the tokens of their embedded texts into the chunks of the given sections, in one call."""
-    counts = iter(tokens.count([embedded_text(title, each) for number in numbers for each in done[number]]))
-    for number in numbers:
-        done[number] = [replace(each, tokens=next(counts)) for each in done[number]]
+    """Writes the tokens of their embedded texts into the chunks of the given sections."""
+    for some in _some([(number, place) for number in numbers for place in range(len(done[number]))]):
+        counts = tokens.count([embedded_text(title, done[number][place]) for number, place in some])
+        for (number, place), count in zip(some, counts, strict=True):
+            done[number][place] = replace(done[number][place], tokens=count)
+
+
+def _some(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The items, few enough at a time that what is made of them takes little memory."""
+    for start in range(0, len(items), 1_024):
+        yield items[start : start + 1_024]
 
 
 def _chunk(section: Section, draft: Draft) -> Chunk:
@@ -109,7 +128,7 @@ def _chunk(section: Section, draft: Draft) -> Chunk:
         text=draft.text,
         kind=draft.kind,
         page=draft.page,
-        boxes=draft.boxes,
+        boxes=draft.boxes[:MOST_BOXES],
         span=draft.span,
         heading_path=section.path,
         language=draft.language,
@@ -165,16 +184,17 @@ def _is_alone(run: Sequence[Piece]) -> bool:
 def _joined(desk: Desk, runs: Sequence[list[Piece]], budget: int) -> list[list[Piece]]:
     """The runs of text between tables, small ones joined with the run before them on the same or the next page."""
     result: list[list[Piece]] = []
+    sizes: list[int] = []
     for run in filter(None, runs):
-        if result and _is_small(budget, result[-1], run) and _are_near(desk, result[-1][-1], run[0]):
-            result[-1] = [*result[-1], *run]
+        size = sum(piece.tokens for piece in run)
+        small = bool(sizes) and min(sizes[-1], size) * SMALL < budget
+        if small and _are_near(desk, result[-1][-1], run[0]):
+            result[-1] += run
+            sizes[-1] += size
         else:
-            result.append(run)
+            result.append(list(run))
+            sizes.append(size)
     return result
-
-
-def _is_small(budget: int, *runs: Sequence[Piece]) -> bool:
-    return any(sum(piece.tokens for piece in run) * SMALL < budget for run in runs)
 
 
 def _are_near(desk: Desk, before: Piece, after: Piece) -> bool:

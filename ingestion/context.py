@@ -9,6 +9,9 @@ SEPARATOR = " › "
 MOST_TOKENS = 56
 """About a quarter of the default embedder's 256: a deep heading path must not crowd out the text it leads to."""
 
+_LOOKED_AT = 2_000
+"""Characters of a title or heading: more than can ever be kept of it."""
+
 _WORDS = re.compile(r"[A-Za-z]+|\d+|\s+|[\uac00-\ud7af]|.", re.DOTALL)
 
 
@@ -18,7 +21,7 @@ def context(title: str, heading_path: Sequence[str]) -> str:
     A first heading that only repeats the title is left out. Where the line is too long the headings nearest to the
     title go first, then the title and the last heading are cut at a word: those two say most about the passage.
     """
-    parts = [" ".join(part.split()) for part in (title, *heading_path)]
+    parts = [" ".join(part[:_LOOKED_AT].split()) for part in (title, *heading_path)]
     if len(parts) > 1 and parts[0].casefold() == parts[1].casefold():
         del parts[1]
     parts = [part for part in parts if part]

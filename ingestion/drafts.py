@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 
 from core.types import Block, Box, ChunkKind
 from ingestion.fit import Measure
-from ingestion.outline import BETWEEN_BLOCKS, place
+from ingestion.outline import BETWEEN_BLOCKS, Places
 from ingestion.pack import Overlap, pack
 from ingestion.pieces import BETWEEN_CELLS, Piece, fitted
 
@@ -36,10 +36,12 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
-    """What drafting needs of the document: its blocks, where they begin in its text, and how tokens are counted."""
+    """What drafting needs of the document: its blocks, where they begin in its text and stand on its pages, and how
+    tokens are counted."""
 
     blocks: Sequence[Block]
     offsets: Sequence[int]
+    places: Places
     measure: Measure
 
     def text(self, piece: Piece) -> str:
@@ -127,7 +129,7 @@ def _text(desk: Desk, group: Sequence[Piece]) -> Draft:
         sentences += [(position + piece.start - first, position + piece.end - first) for piece in pieces]
         parts.append(desk.blocks[index].text[first:last])
         position += last - first + len(BETWEEN_BLOCKS)
-        page, places = place(desk.blocks[index], first, last)
+        page, places = desk.places.of(index, first, last)
         pages.append(page)
         boxes += places
     return Draft(
@@ -148,7 +150,6 @@ def _table(
     stands."""
     lines = _text(desk, caption) if caption else None
     top = (lines.text + BETWEEN_BLOCKS if lines else "") + (above + "\n" if above else "")
-    block = desk.blocks[rows[0].block]
     sentences = list(lines.sentences) if lines and first_draft else []
     position = len(top)
     for row in rows:
@@ -156,7 +157,8 @@ def _table(
         position += row.end - row.start + 1
     # the first draft holds caption and header where they really stand; later ones only show them again
     begins = caption[0] if caption and first_draft else header if header and first_draft else rows[0]
-    page, boxes = place(block, header.start if header and first_draft else rows[0].start, rows[-1].end)
+    start = header.start if header and first_draft else rows[0].start
+    page, boxes = desk.places.of(rows[0].block, start, rows[-1].end)
     if lines and first_draft:
         page, boxes = lines.page, lines.boxes + boxes
     return Draft(

@@ -11,6 +11,9 @@ from ingestion.pack import pack
 Measure = Callable[[Sequence[str]], list[int]]
 """The tokens of each text, special tokens left out."""
 
+_SPACE = re.compile(r"\s+")
+_ACCENTS = 32
+"""More accents than this on one letter are none."""
 _CUTS = (
     re.compile(r"\n\s*"),
     re.compile(r"(?<=[;:])\s+|(?<=[；：؛])\s*"),
@@ -20,11 +23,45 @@ _CUTS = (
 )
 
 
+LONGEST_TOKEN = 16
+"""Characters that count as a token at least: some tokenizers make a single one, "unknown", of any long word."""
+LONGEST = 32_000
+"""Characters of a text that are cut, or counted, at a time: the parts of a longer one would fill the memory. Neither
+sentences nor chunks have as many."""
+
+
+def windows(text: str, span: tuple[int, int]) -> list[tuple[int, int]]:
+    """Spans inside `span` of at most `LONGEST` characters each, that end at white space where there is any near.
+
+    Of several none is white space only, nor begins or ends with it.
+    """
+    found, first = [], span[0]
+    while span[1] - first > LONGEST:
+        last = first + LONGEST
+        near = [match.end() for match in _SPACE.finditer(text, last - 1_000, last)]
+        last = near[-1] if near else last
+        found.append((first, last))
+        first = last
+    if not found:
+        return [span]
+    stripped = (_stripped(text, *window) for window in [*found, (first, span[1])])
+    return [window for window in stripped if window[0] < window[1]]
+
+
+def _stripped(text: str, first: int, last: int) -> tuple[int, int]:
+    part = text[first:last]
+    return last - len(part.lstrip()), first + len(part.rstrip())
+
+
 def cut(text: str, span: tuple[int, int], budget: int, measure: Measure) -> list[tuple[int, int]]:
     """Spans inside `span` of `text`, in order and without the white space between them, none over `budget` tokens.
 
     Only a single character that makes more than `budget` tokens would be over it.
     """
+    return [part for window in windows(text, span) for part in _cut(text, window, budget, measure)]
+
+
+def _cut(text: str, span: tuple[int, int], budget: int, measure: Measure) -> list[tuple[int, int]]:
     parts = _fine(text, [span], budget, measure, 0)
     sizes = measure([text[first:last] for first, last in parts])
     groups = pack(sizes, budget)
@@ -47,7 +84,10 @@ def _fine(
 ) -> list[tuple[int, int]]:
     """Cuts those spans that are too long at the marks of `level`, then what is still too long at finer ones."""
     parts: list[tuple[int, int]] = []
-    for span, size in zip(spans, measure([text[first:last] for first, last in spans]), strict=True):
+    most = budget * LONGEST_TOKEN  # what is longer is over the budget, counted or not
+    sizes = iter(measure([text[first:last] for first, last in spans if last - first <= most]))
+    for span in spans:
+        size = next(sizes) if span[1] - span[0] <= most else budget + 1
         if size <= budget or span[1] - span[0] < 2:
             parts.append(span)
         elif level < len(_CUTS):
@@ -69,7 +109,8 @@ def _at(mark: re.Pattern[str], text: str, span: tuple[int, int]) -> list[tuple[i
 
 
 def _middle(text: str, span: tuple[int, int]) -> list[tuple[int, int]]:
-    middle = (span[0] + span[1]) // 2
-    while middle < span[1] - 1 and unicodedata.combining(text[middle]):  # an accent stays with its letter
-        middle += 1
+    half = middle = (span[0] + span[1]) // 2
+    while middle < half + _ACCENTS and middle < span[1] and unicodedata.combining(text[middle]):
+        middle += 1  # an accent stays with its letter, unless there is nothing but accents
+    middle = half if middle in (half + _ACCENTS, span[1]) else middle
     return [(span[0], middle), (middle, span[1])]

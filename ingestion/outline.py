@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -11,6 +13,8 @@ from core.types import Block, Box, ParsedDocument
 BETWEEN_BLOCKS = "\n\n"
 LONGEST_HEADING = 300
 """A "heading" with more characters is a paragraph in large type."""
+DEEPEST = 16
+"""Headings below this level count as being on it; no format knows as many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,23 +70,39 @@ def _is_heading(block: Block) -> bool:
 
 
 def _level(block: Block) -> int:
-    return max(block.level, 1)
+    return min(max(block.level, 1), DEEPEST)
 
 
-def place(block: Block, start: int, end: int) -> tuple[int | None, tuple[Box, ...]]:
-    """The page on which the part [start, end) of a block's text begins, and the boxes it lies in.
+class Places:
+    """Where the parts of blocks stand on their pages. A block's boxes are weighed once, however many parts it has."""
 
-    A table with a box a row and a paragraph with a box a line are divided; which lines hold the part is estimated from
-    their areas, with a line to spare on either side.
-    """
-    if len(block.boxes) < 2:
-        return (block.boxes[0].page if block.boxes else block.page), block.boxes
-    areas = [max((box.x1 - box.x0) * (box.y1 - box.y0), 1e-6) for box in block.boxes]
-    edges = [edge / sum(areas) for edge in accumulate(areas, initial=0.0)]
-    length = max(len(block.text), 1)
-    first, last = start / length, end / length
-    inside = [i for i in range(len(areas)) if edges[i] < last + 1e-9 and edges[i + 1] > first + 1e-9]
-    if not inside:
-        return block.page, block.boxes
-    spare = range(max(inside[0] - (first > 0), 0), min(inside[-1] + 1 + (last < 1), len(areas)))
-    return block.boxes[inside[0]].page, tuple(block.boxes[i] for i in spare)
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self._blocks = blocks
+        self._edges: dict[int, Sequence[float]] = {}
+
+    def of(self, index: int, start: int, end: int) -> tuple[int | None, tuple[Box, ...]]:
+        """The page on which the part [start, end) of a block's text begins, and the boxes it lies in.
+
+        A table with a box a row and a paragraph with a box a line are divided; which lines hold the part is estimated
+        from their areas, with a line to spare on either side.
+        """
+        block = self._blocks[index]
+        if len(block.boxes) < 2:
+            return (block.boxes[0].page if block.boxes else block.page), block.boxes
+        edges, count = self._edges_of(index), len(block.boxes)
+        length = max(len(block.text), 1)
+        first, last = start / length, end / length
+        low = max(bisect_right(edges, first + 1e-9), 1) - 1  # the first box that ends behind the part's beginning
+        high = min(bisect_left(edges, last + 1e-9), count)  # the one after the last that begins before its end
+        if low >= high:
+            return block.page, block.boxes
+        spare = slice(max(low - (first > 0), 0), min(high + (last < 1), count))
+        return block.boxes[low].page, block.boxes[spare]
+
+    def _edges_of(self, index: int) -> Sequence[float]:
+        """The shares of the boxes' whole area at which each of them begins, and 1."""
+        if index not in self._edges:
+            areas = [max((b.x1 - b.x0) * (b.y1 - b.y0), 1e-6) for b in self._blocks[index].boxes]
+            whole = sum(areas)
+            self._edges[index] = array("d", (edge / whole for edge in accumulate(areas, initial=0.0)))
+        return self._edges[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -48,11 +49,8 @@ def pack(
 
 def _tail(total: Sequence[int], start: int, stop: int, overlap: Overlap) -> int:
     """Where the longest tail of [start, stop) begins that is at most `overlap.most` of it; `stop` if there is none."""
-    room = overlap.most * (total[stop] - total[start])
-    tail = stop
-    while tail - 1 > start and total[stop] - total[tail - 1] <= room:
-        tail -= 1
-    return tail
+    room = int(overlap.most * (total[stop] - total[start]))
+    return bisect_left(total, total[stop] - room, start + 1, stop)
 
 
 def _stop(total: Sequence[int], start: int, fresh: int, budget: int, overlap: Overlap, ends: Sequence[int]) -> int:

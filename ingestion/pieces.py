@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from core.types import Block
 from ingestion import fit, language, sentences
+from ingestion.deadline import NEVER, Deadline
 from ingestion.outline import Section
 
 BETWEEN_CELLS = " | "
@@ -31,15 +32,21 @@ class Piece:
 
 
 def pieces(
-    blocks: Sequence[Block], outline: Sequence[Section], measure: fit.Measure, default_language: str
+    blocks: Sequence[Block],
+    outline: Sequence[Section],
+    measure: fit.Measure,
+    default_language: str,
+    deadline: Deadline = NEVER,
 ) -> dict[int, list[Piece]]:
-    """The pieces of every block of the outline, by the block's index. Tokens are counted in one call."""
+    """The pieces of every block of the outline, by the block's index. Tokens are counted in one call.
+
+    Raises `ParserLimit` after the deadline.
+    """
     order = [index for section in outline for index in section.blocks]
     languages = _languages(blocks, outline, default_language)
     prose = [index for index in order if blocks[index].kind not in ("code", "table")]
-    spans = dict(
-        zip(prose, sentences.split([blocks[i].text for i in prose], [languages[i] for i in prose]), strict=True)
-    )
+    texts = [blocks[index].text for index in prose]
+    spans = dict(zip(prose, sentences.split(texts, [languages[i] for i in prose], deadline), strict=True))
     cells: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
     for index in order:
         if blocks[index].kind == "table":

@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from ingestion.deadline import NEVER, Deadline
+from ingestion.taming import Place, tame
+
 Span = tuple[int, int]
 
 WINDOW = 50_000
@@ -76,10 +79,18 @@ def _mark_inside() -> re.Pattern[str]:
     return re.compile(f"[{marks}]\\s*[^\\s{marks}]|{_BULLET.pattern}")
 
 
-def split(texts: Sequence[str], languages: Sequence[str]) -> list[list[Span]]:
+@lru_cache(maxsize=1)
+def _marks() -> frozenset[str]:
+    from spacy.pipeline import Sentencizer
+
+    return frozenset(Sentencizer.default_punct_chars)
+
+
+def split(texts: Sequence[str], languages: Sequence[str], deadline: Deadline = NEVER) -> list[list[Span]]:
     """The spans of each text's sentences, in order and without the white space around them.
 
-    Every character that is not white space lies in exactly one span. Safe to call from any thread.
+    Every character that is not white space lies in exactly one span. Safe to call from any thread. Raises `ParserLimit`
+    after the deadline.
     """
     spans: list[list[Span]] = [[] for _ in texts]
     by_language: dict[str, list[int]] = {}
@@ -89,25 +100,35 @@ def split(texts: Sequence[str], languages: Sequence[str]) -> list[list[Span]]:
         elif text.strip():
             spans[index] = [_strip(text, (0, len(text)))]
     for language, indices in by_language.items():
-        with _lock:
-            rules = _STANDS_IN.get(language, language)
-            pipeline = _pipeline(rules, _read[rules] // RENEW_AFTER)
-            raw = [_raw(pipeline, texts[index]) for index in indices]
-            _read[rules] += sum(len(texts[index]) for index in indices)
-        for index, cuts in zip(indices, raw, strict=True):
-            spans[index] = _mend(texts[index], cuts, language)
+        rules = _STANDS_IN.get(language, language)
+        for index in indices:
+            deadline.check()
+            spans[index] = _mend(texts[index], _raw(rules, texts[index], deadline), language)
     return spans
 
 
-def _raw(pipeline: Any, text: str) -> list[int]:
+def _raw(rules: str, text: str, deadline: Deadline) -> list[int]:
     """Where spaCy begins a new sentence, and where a bullet or what follows a year and a dot does."""
     cuts = {match.start() for match in _BULLET.finditer(text)} | {match.end() for match in _YEAR.finditer(text)}
     first = 0
     while first < len(text):
         last = _window_end(text, first)
-        cuts.update(first + sentence.start_char for sentence in pipeline(text[first:last]).sents)
+        deadline.check()
+        cuts.update(first + start for start in _starts(rules, text[first:last]))
         first = last
     return sorted(cuts - {0})
+
+
+def _starts(rules: str, text: str) -> list[int]:
+    """Where spaCy begins sentences in a text of bounded length. One thread at a time: its memory is shared."""
+    place: Place
+    # Chinese is cut into characters: no word is too long.
+    tamed, place = (text, int) if rules == "zh" else tame(text, _marks())
+    with _lock:
+        pipeline = _pipeline(rules, _read[rules] // RENEW_AFTER)
+        starts = [sentence.start_char for sentence in pipeline(tamed).sents]
+        _read[rules] += len(text)
+    return [place(start) for start in starts]
 
 
 def _window_end(text: str, first: int) -> int:

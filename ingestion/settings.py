@@ -57,6 +57,9 @@ class IngestionSettings(BaseModel):
         40_000_000, ge=100_000, description="Pixels a page's picture may have; larger pages are scaled down."
     )
 
+    # cutting; how, `chunking` says, and only that is part of what chunks depend on
+    chunk_seconds: float = Field(1800.0, gt=0, description="Seconds that cutting one document into chunks may take.")
+
     chunking: ChunkSettings = Field(default=ChunkSettings(), description="How documents are cut into chunks.")
 
     def read_limits(self) -> ReadLimits:
