@@ -1,5 +1,5 @@
 // What surrounds every view: the sidebar with the way between them, and the one view that the address names.
-import { html, useEffect, useRef, useState } from "../lib/html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/html.js";
 import { session } from "../lib/api.js";
 import { match, navigate, route } from "../lib/router.js";
 import { doubt, presence } from "../lib/presence.js";
@@ -143,7 +143,8 @@ function useDrawer(path) {
     wide.addEventListener("change", close);
     return () => wide.removeEventListener("change", close);
   }, []);
-  useEffect(() => {
+  // Before the sidebar is hidden, not some time after: then the browser has taken the focus from it already.
+  useLayoutEffect(() => {
     const was = before.current;
     before.current = { open, path };
     const button = document.querySelector(".top-bar button");
