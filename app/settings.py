@@ -97,7 +97,7 @@ class JobSettings(Room):
     workers: int = Field(default=1, ge=0, description="Worker processes the server starts; 0 when they run elsewhere.")
     concurrency: int = Field(default=2, ge=1, description="Documents one worker has in hand at a time.")
     nice: int = Field(default=10, ge=0, le=19, description="Niceness of workers, so that questions come first.")
-    embed_batch: int = Field(default=64, ge=1, description="Chunks embedded between two looks at a cancellation.")
+    embed_batch: int = Field(default=256, ge=1, description="Chunks embedded between two looks at a cancellation.")
     attempts: int = Field(default=3, ge=1, description="Tries of a stage that met an unavailable part.")
 
 

@@ -7,6 +7,7 @@ import sys
 
 RUNS: list[list[str]] = [
     [sys.executable, "-m", "bench.embed"],
+    [sys.executable, "-m", "bench.ingestion"],
     [sys.executable, "-m", "bench.server"],
     [sys.executable, "-m", "bench.page"],
     [

@@ -1,4 +1,4 @@
-"""The server's figures on real reports: start, ingestion beside the bare embedder, search and answers at 50,000 chunks.
+"""The server's figures on real reports: start, search and answers at 50,000 chunks, memory.
 
     python -m bench.server [--reports FOLDER] [--chunks 50000] [--out bench/results/server.json]
 
@@ -268,17 +268,8 @@ def measure(reports: Path, target: int) -> dict[str, Any]:
         result: dict[str, Any] = {"first_start": dict(zip(("healthz_s", "readyz_s"), server.start(), strict=True))}
         try:
             warm_up(server, folder)
-            ingestion = server.ingest(files)
+            server.ingest(files)
             texts = asyncio.run(texts_of(settings))
-            alone = [asyncio.run(bare_embedder(settings, texts)) for _ in range(2)]
-            result["ingestion"] = {
-                "reports": len(files),
-                "chunks": len(texts),
-                "seconds": round(ingestion, 1),
-                "embedder_alone_s": round(min(alone), 1),
-                "ratio": round(ingestion / min(alone), 3),
-            }
-            print(json.dumps(result, indent=2), flush=True)
             result["chunks"] = asyncio.run(fill(settings, target))
             asked = [{"query": query, "limit": 10} for query in queries(texts, 4000, 1)]
             timed(server.client, "/v1/search", asked[:50])

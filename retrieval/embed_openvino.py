@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -48,7 +50,7 @@ class OpenVinoEmbedder:
         # The setting, not what `auto` comes to on this machine: those vectors are close enough to be searched together.
         key = f"{manifest['digest']}/mean/normalised/{limit}/{settings.precision}"
         self._fingerprint = f"openvino-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-        self._passages = _Engine(folder, settings, settings.threads)
+        self._passages = _Engine(folder, settings, settings.threads or os.cpu_count() or 1)
         # One thread: a question is too short to divide, and the others would be waited for on a busy machine.
         self._query = _Engine(folder, settings, 1)
 
@@ -68,12 +70,16 @@ class OpenVinoEmbedder:
         return self._tokens
 
     async def passages(self, texts: Sequence[str]) -> Vectors:
-        """One unit vector a text, in order. Other calls may take their turn between its batches."""
+        """One unit vector a text, in order; its batches are worked on at once, one a core."""
         windows = await self._passages.run(lambda _: self._tokens.windows(texts))
         rows = [window for text in windows for window in text]
         vectors = np.empty((len(rows), self._size), dtype=np.float32)
-        for batch in _batches([len(row) for row in rows], self._settings.batch_tokens):
+
+        async def embed(batch: list[int]) -> None:
             vectors[batch] = await self._infer(self._passages, [rows[i] for i in batch], "embedding")
+
+        batches = _batches([len(row) for row in rows], self._settings.batch_tokens)
+        await asyncio.gather(*(embed(batch) for batch in batches))
         return _vectors(_joined(vectors, windows))
 
     async def query(self, text: str) -> Vectors:
@@ -104,14 +110,20 @@ class OpenVinoEmbedder:
 
 
 class _Engine:
-    """A compiled model with one request, used by one thread of its own; OpenVINO lets go of the GIL meanwhile."""
+    """A compiled model and threads with a request each; OpenVINO lets go of the GIL meanwhile.
+
+    A batch has one core to itself. All cores on one batch are no quicker, and wait for the slowest of them wherever
+    another process takes its share: beside a busy one that took twice the time.
+    """
 
     def __init__(self, folder: Path, settings: EmbedderSettings, threads: int) -> None:
         self._folder = folder
         self._settings = settings
         self._threads = threads
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="embed")
-        self._request: Any = None
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="embed")
+        self._mine = threading.local()
+        self._compiling = threading.Lock()
+        self._model: Any = None
 
     async def run(self, work: Callable[[Callable[[list[list[int]], int, str], Floats]], T]) -> T:
         """Does `work` in the engine's thread and hands it `infer`. Raises `EmbedderUnavailable` when OpenVINO fails."""
@@ -123,17 +135,24 @@ class _Engine:
             ) from error
 
     def _infer(self, rows: list[list[int]], pad: int, output: str) -> Floats:
-        if self._request is None:
-            self._request = _compile(self._folder, self._settings, self._threads).create_infer_request()
+        request = self._request()
         longest = max(len(row) for row in rows)
         ids = np.full((len(rows), longest), pad, dtype=np.int64)
         mask = np.zeros_like(ids)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row
             mask[i, : len(row)] = 1
-        self._request.infer({"input_ids": ids, "attention_mask": mask})
-        result: Floats = self._request.get_tensor(output).data.copy()  # the request owns and reuses its memory
+        request.infer({"input_ids": ids, "attention_mask": mask})
+        result: Floats = request.get_tensor(output).data.copy()  # the request owns and reuses its memory
         return result
+
+    def _request(self) -> Any:
+        """This thread's own request."""
+        if not hasattr(self._mine, "request"):
+            with self._compiling:
+                self._model = self._model or _compile(self._folder, self._settings, self._threads)
+            self._mine.request = self._model.create_infer_request()
+        return self._mine.request
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -147,12 +166,11 @@ def _compile(folder: Path, settings: EmbedderSettings, threads: int) -> Any:
     core = ov.Core()
     precision = best_precision() if settings.precision == "auto" else settings.precision
     config: dict[str, Any] = {
-        "PERFORMANCE_HINT": "LATENCY",  # every core on one batch: on few cores quicker than a batch on each
+        "NUM_STREAMS": threads,
+        "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP if precision == "eight_bit" else 0,
     }
-    if threads:
-        config["INFERENCE_NUM_THREADS"] = threads
     name = "eight_bit" if precision == "eight_bit" else "float32"
     return core.compile_model(core.read_model(folder / f"{name}.xml"), "CPU", config)
 

@@ -85,7 +85,9 @@ class EmbedderSettings(Room):
     )
     revision: str | None = Field(default=None, description="transformers: the commit of a model named by its hub name.")
     device: str = Field(default="cpu", description="transformers: the torch device, e.g. cuda.")
-    threads: int = Field(default=0, ge=0, le=256, description="Threads of one embedding call; 0 means every core.")
+    threads: int = Field(
+        default=0, ge=0, le=256, description="Batches of passages embedded at once, one a core; 0 means every core."
+    )
     precision: Literal["auto", "float32", "bfloat16", "eight_bit"] = Field(
         default="auto",
         description="openvino: auto takes bfloat16 where the processor multiplies it natively (AMX), 8-bit weights "
