@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi import Response as HttpResponse
 from pydantic import Field
 
@@ -116,3 +116,17 @@ async def list_feedback(
     """Your own; administrators see everyone's."""
     page = await services.store.feedback.list(caller, answer_id=answer_id, cursor=cursor, limit=limit)
     return Listing(items=[Feedback.model_validate(item) for item in page.items], next_cursor=page.next_cursor)
+
+
+@router.delete(
+    "/{id}",
+    status_code=204,
+    summary="Take back what you said of an answer",
+    operation_id="take_back_feedback",
+    responses={204: {"description": "It is gone, comment, correction and marks with it."}, **problems(404)},
+)
+async def take_back_feedback(
+    id: Annotated[str, Path(max_length=64, description="A feedback's id.")], services: Wired, caller: Caller
+) -> None:
+    """Only your own, administrators included."""
+    await services.store.feedback.take_back(caller, id)

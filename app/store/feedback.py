@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec, cursors, rows
@@ -13,7 +13,7 @@ from app.store.answers import own_answer
 from app.store.database import Database
 from app.store.records import Page
 from app.store.tables import feedback
-from core.errors import Conflict, InvalidInput
+from core.errors import Conflict, InvalidInput, NotFound
 from core.types import Answer, CitationMark, Feedback, Principal
 
 _LISTING = "feedback"
@@ -56,6 +56,15 @@ class Feedbacks:
                 "updated_at": codec.now(),
             }
             return rows.feedback(await _upsert(connection, answer_id, principal.id, values))
+
+    async def take_back(self, principal: Principal, feedback_id: str) -> None:
+        """Forgets a word of the principal's own, also on an answer that is gone. Raises `NotFound`."""
+        async with self._database.write() as connection:
+            taken = await connection.execute(
+                delete(feedback).where(feedback.c.id == feedback_id, feedback.c.principal_id == principal.id)
+            )
+            if taken.rowcount == 0:
+                raise NotFound("There is no such feedback of yours; it may have been taken back already.")
 
     async def list(
         self,

@@ -239,6 +239,7 @@ def test_an_abstention_offers_the_nearest_passages(page: Page) -> None:
     turn = answered(ask(page, "When was the Eiffel Tower built?"))
     expect(turn.get_by_text("The documents do not answer this.")).to_be_visible()
     expect(turn.locator(".cite-number")).to_have_count(0)
+    expect(turn.get_by_text("Nothing was written (extractive)")).to_be_visible()
     nearest = turn.locator(".answer-nearest").get_by_role("button")
     expect(nearest).to_have_count(3)
     turn.get_by_role("button", name="Show all 8").click()

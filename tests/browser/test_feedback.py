@@ -85,6 +85,35 @@ def test_it_can_be_changed(page: Page, site: Any) -> None:
     assert said(site, page)["reason"] == "outdated"
 
 
+def test_it_can_be_taken_back_and_that_undone(page: Page, site: Any) -> None:
+    page.goto("/")
+    turn = ask(page, "How many days of notice are there in the probationary period?")
+    good = turn.get_by_role("button", name="Good answer")
+    with page.expect_response("**/v1/feedback"):
+        good.click()
+    form = turn.get_by_role("form", name="Feedback on this answer")
+    form.get_by_label("Anything else?").fill("Just what I needed.")
+    form.get_by_role("button", name="Send").click()
+    expect(turn.locator(".feedback-said")).to_contain_text("Just what I needed.")
+    with page.expect_response("**/v1/feedback/*"):
+        good.click()
+    expect(good).to_have_attribute("aria-pressed", "false")
+    expect(turn.locator(".feedback-said")).to_have_count(0)
+    expect(form).to_have_count(0)
+    assert said(site, page) is None
+    messages = page.get_by_role("region", name="Messages")
+    expect(messages).to_contain_text("You took your feedback back.")
+    with page.expect_response("**/v1/feedback"):
+        messages.get_by_role("button", name="Undo").click()
+    expect(turn.locator(".feedback-said")).to_contain_text("Just what I needed.")
+    assert (said(site, page)["rating"], said(site, page)["comment"]) == ("up", "Just what I needed.")
+    with page.expect_response("**/v1/feedback/*"):
+        good.click()
+    page.reload()
+    expect(good).to_have_attribute("aria-pressed", "false")
+    assert said(site, page) is None
+
+
 def test_a_thumb_that_the_server_does_not_take_is_taken_back(page: Page, site: Any, faults: Any) -> None:
     faults.expect("404 POST /v1/feedback")
     page.goto("/")

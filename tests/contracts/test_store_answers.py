@@ -138,6 +138,25 @@ async def test_feedback_is_one_s_own_and_administrators_see_all(kit):
     assert [f.principal_id for f in rest.items] == ["ada"]
 
 
+async def test_one_s_own_feedback_can_be_taken_back_and_given_anew(kit):
+    document_id, chunk_id = await cited(kit)
+    conversation, answer_id = await kit.answer(document_id, chunk_id)
+    given = await kit.store.feedback.put(kit.ada, answer_id, rating="up", comment="Yes.")
+    for other in (kit.bob, kit.admin):
+        with pytest.raises(NotFound):
+            await kit.store.feedback.take_back(other, given.id)
+    assert (await kit.store.feedback.list(kit.ada)).items == (given,)
+    await kit.store.feedback.take_back(kit.ada, given.id)
+    assert (await kit.store.feedback.list(kit.admin)).items == ()
+    with pytest.raises(NotFound):
+        await kit.store.feedback.take_back(kit.ada, given.id)
+    again = await kit.store.feedback.put(kit.ada, answer_id, rating="down")
+    assert (again.rating, again.comment) == ("down", None)
+    await kit.store.conversations.delete(conversation, kit.ada)
+    await kit.store.feedback.take_back(kit.ada, again.id)
+    assert (await kit.store.feedback.list(kit.admin)).items == ()
+
+
 async def test_feedback_keeps_what_it_refers_to_when_the_conversation_is_deleted(kit):
     document_id, chunk_id = await cited(kit)
     conversation, answer_id = await kit.answer(document_id, chunk_id)

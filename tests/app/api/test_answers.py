@@ -235,6 +235,10 @@ async def test_feedback_on_an_answer(world: Any) -> None:
     assert listed["items"] == [again]
     wrong = await world.http.post("/v1/feedback", json={**said, "citations": [{"source": "9", "correct": True}]})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_input")
+    assert (await world.http.delete(f"/v1/feedback/{again['id']}")).status_code == 204
+    assert (await world.http.get("/v1/feedback")).json()["items"] == []
+    gone = await world.http.delete(f"/v1/feedback/{again['id']}")
+    assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
     figures = (await world.http.get("/metrics")).text
     assert 'footnote_feedback_total{rating="down"} 1.0' in figures
     assert json.loads(json.dumps(again))["principal_id"] == "local"

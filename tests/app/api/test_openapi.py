@@ -52,6 +52,7 @@ ISSUED = {
     "delete /v1/session",
     "post /v1/feedback",
     "get /v1/feedback",
+    "delete /v1/feedback/{id}",
     "post /v1/chat/completions",
     "get /v1/models",
     "get /v1/models/{model}",

@@ -9,7 +9,7 @@ import { toast } from "../../parts/toasts.js";
 import { citedText } from "./copying.js";
 import { FeedbackForm } from "./feedback_form.js";
 import { FeedbackSaid } from "./feedback_said.js";
-import { rate } from "./feedback.js";
+import { rate, takeBack } from "./feedback.js";
 
 /** `acts` as in `Turn`. */
 export function AnswerFoot({ turn, last, acts }) {
@@ -21,8 +21,11 @@ export function AnswerFoot({ turn, last, acts }) {
     acted.current.querySelector("[aria-pressed=true]")?.focus(); // the field that had the focus is gone
   };
   const onThumb = async (rating) => {
-    setOpen(true);
-    if (feedback?.rating !== rating && !(await rate(turn, rating, acts.said))) setOpen(Boolean(feedback));
+    const chosen = feedback?.rating === rating;
+    if (chosen && !feedback.id) return; // what would be taken back is still on its way
+    setOpen(!chosen);
+    if (chosen) await takeBack(turn, acts.said);
+    else if (!(await rate(turn, rating, acts.said))) setOpen(Boolean(feedback));
   };
   return html`<footer class="answer-foot">
     <div ref=${acted} class="answer-acts">
@@ -69,9 +72,11 @@ function Copy({ turn }) {
   />`;
 }
 
-/** Who spoke. What quotes the documents is said to. */
-const spoken = ({ generator: { name }, statements }) =>
-  t(name === "extractive" && statements.length ? "chat.generator_extractive" : "chat.generator", { name });
+/** Who spoke, or judged that there is nothing to say. What quotes the documents is said to. */
+function spoken({ generator: { name }, statements }) {
+  if (!statements.length) return t("chat.generator_silent", { name });
+  return t(name === "extractive" ? "chat.generator_extractive" : "chat.generator", { name });
+}
 
 /** What should not be hidden about how the answer came about. */
 function Quiet({ answer }) {

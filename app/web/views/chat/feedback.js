@@ -38,5 +38,30 @@ export async function rate(turn, rating, onSaid) {
   }
 }
 
+/** Takes back all that was said: gone at once, and there again if the server does not let it go or it is undone. */
+export async function takeBack(turn, onSaid) {
+  const before = turn.feedback;
+  onSaid(turn, null);
+  try {
+    await api(`/v1/feedback/${encodeURIComponent(before.id)}`, { method: "DELETE" });
+  } catch (problem) {
+    if (problem.status !== 404) {
+      onSaid(turn, before);
+      toast(problem.message, { kind: "bad" });
+      return;
+    }
+  }
+  const undo = async () => {
+    try {
+      await say(turn, saidOf(before), onSaid);
+    } catch (problem) {
+      toast(problem.message, { kind: "bad" });
+    }
+  };
+  toast(t("feedback.taken_back"), { action: { label: t("action.undo"), run: undo } });
+}
+
+const saidOf = ({ rating, reason, comment, corrected, citations }) => ({ rating, reason, comment, corrected, citations });
+
 /** The answer's own text, as a correction begins. */
 export const ownText = (turn) => turn.statements.map((statement) => statement.text).join("\n\n");
