@@ -3,16 +3,13 @@
 Every call holds Python's GIL, so only the engine's own process (`retrieval.edge_engine`) uses it.
 
 Of a point the shard keeps two vectors (dense by cosine; "bm25" sparse, its IDF added by the engine over the whole
-shard) and, indexed as keywords, its collection, groups, document and version; its creation time as a number; and its
-metadata as terms such as `year␟n:2024`, so that any key and any scalar is matched by an index and no key is ever read
-as a path. The engine's bare exceptions become `IndexUnavailable` here.
+shard) and the payload of `retrieval.payload`. The engine's bare exceptions become `IndexUnavailable` here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +19,10 @@ import qdrant_edge as edge
 
 from core.errors import ConfigurationError, IndexMismatch, IndexUnavailable
 from core.types import Scalar, SparseVector
-from retrieval.edge_wire import check_points, check_query
+from retrieval.checks import check_points, check_query
+from retrieval.payload import CREATED, DENSE, KEYWORDS, LEXICAL, conditions, floats, payload_of, terms
 from retrieval.ports import Fusion, IndexHit, IndexPoint, IndexQuery, Scope
 from retrieval.settings import IndexSettings
-
-DENSE, LEXICAL = "dense", "bm25"
-KEYWORDS = ("collection", "groups", "document_id", "version_id", "metadata")
-CREATED = "created_at"
 
 _Operation = Callable[[edge.Filter], edge.UpdateOperation]
 
@@ -86,7 +80,7 @@ class Shard:
 
     def update_document(self, document_id: str, groups: Sequence[str], metadata: Mapping[str, Scalar]) -> int:
         """Replaces groups and metadata on a document's points; how many there are."""
-        payload = {"groups": list(groups), "metadata": _terms(metadata)}
+        payload = {"groups": list(groups), "metadata": terms(metadata)}
         return self._change(
             _filter(_any_of("document_id", [document_id])),
             lambda chosen: edge.UpdateOperation.set_payload_by_filter(chosen, payload),
@@ -183,32 +177,21 @@ class Shard:
 
 
 def scope_filter(scope: Scope) -> edge.Filter | None:
-    """The engine's filter for a scope; None when nothing can match, as with no groups at all: closed, not open."""
-    filters = scope.filters
-    must: list[edge.FieldCondition] = []
-    if scope.groups is not None:
-        must.append(_any_of("groups", sorted(scope.groups)))
-    if scope.collections:
-        must.append(_any_of("collection", scope.collections))
-    if filters.document_ids:
-        must.append(_any_of("document_id", filters.document_ids))
-    empty = scope.groups is not None and not scope.groups
-    for key, value in filters.metadata.items():
-        values = value if isinstance(value, tuple) else (value,)
-        empty = empty or not values
-        must.append(_any_of("metadata", [_term(key, one) for one in values]))
-    if filters.created_after or filters.created_before:
-        after, before = filters.created_after, filters.created_before
-        span = edge.RangeFloat(gte=after.timestamp() if after else None, lt=before.timestamp() if before else None)
-        must.append(edge.FieldCondition(CREATED, range=span))
-    return None if empty else edge.Filter(must=list(must))
+    """The engine's filter for a scope; None when nothing can match."""
+    chosen = conditions(scope)
+    if chosen is None:
+        return None
+    must = [_any_of(field, values) for field, values in chosen.any_of]
+    if chosen.since is not None or chosen.until is not None:
+        must.append(edge.FieldCondition(CREATED, range=edge.RangeFloat(gte=chosen.since, lt=chosen.until)))
+    return edge.Filter(must=list(must))
 
 
 def _legs(query: IndexQuery) -> dict[str, edge.Query]:
     """The legs there are; a question of stop words alone has no lexical one."""
     legs: dict[str, edge.Query] = {}
     if query.mode != "lexical" and query.dense is not None:
-        legs["dense"] = edge.Query.Nearest(_floats(query.dense.data), using=DENSE)
+        legs["dense"] = edge.Query.Nearest(floats(query.dense.data), using=DENSE)
     if query.mode != "dense" and query.lexical is not None and query.lexical.indices:
         legs["lexical"] = edge.Query.Nearest(_sparse(query.lexical), using=LEXICAL)
     return legs
@@ -222,39 +205,14 @@ def _fusion(fusion: Fusion, weights: list[float]) -> edge.Fusion:
 
 
 def _point(point: IndexPoint) -> edge.Point:
-    vectors: dict[str, edge.NamedVector] = {DENSE: _floats(point.dense)}
+    vectors: dict[str, edge.NamedVector] = {DENSE: floats(point.dense)}
     if point.lexical.indices:
         vectors[LEXICAL] = _sparse(point.lexical)
-    payload = {
-        "collection": point.collection,
-        "groups": list(point.groups),
-        "document_id": point.document_id,
-        "version_id": point.version_id,
-        CREATED: point.created_at.timestamp(),
-        "metadata": _terms(point.metadata),
-    }
-    return edge.Point(point.id, vectors, payload)
-
-
-def _floats(data: bytes) -> list[float]:
-    return list(struct.unpack(f"<{len(data) // 4}f", data))
+    return edge.Point(point.id, vectors, payload_of(point))
 
 
 def _sparse(vector: SparseVector) -> edge.SparseVector:
     return edge.SparseVector(list(vector.indices), list(vector.values))
-
-
-def _terms(metadata: Mapping[str, Scalar]) -> list[str]:
-    return [_term(key, value) for key, value in metadata.items()]
-
-
-def _term(key: str, value: Scalar) -> str:
-    """A metadata entry as one keyword; 2024 and 2024.0 are the same number, True is none."""
-    if isinstance(value, bool):
-        return f"{key}\x1fb:{value}"
-    if isinstance(value, int | float):
-        return f"{key}\x1fn:{int(value) if float(value).is_integer() else value!r}"
-    return f"{key}\x1fs:{value}"
 
 
 def _any_of(field: str, values: Sequence[str]) -> edge.FieldCondition:

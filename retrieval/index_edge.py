@@ -15,6 +15,7 @@ from typing import Any
 
 from core.types import Scalar
 from retrieval import edge_wire as wire
+from retrieval.checks import check_points, check_query
 from retrieval.ports import IndexHit, IndexPoint, IndexQuery, Scope
 from retrieval.rpc import Op
 from retrieval.rpc_client import RpcClient
@@ -57,7 +58,7 @@ class EdgeIndex:
 
     async def upsert(self, points: Sequence[IndexPoint]) -> None:
         """Adds or replaces points; durable when it returns. One unsound point is `InvalidInput`, nothing written."""
-        wire.check_points(points, await self.size())
+        check_points(points, await self.size())
         step = self._settings.write_batch
         batches = [points[start : start + step] for start in range(0, len(points), step)]
         slots = asyncio.Semaphore(IN_FLIGHT)
@@ -76,7 +77,7 @@ class EdgeIndex:
         if query.scope.groups is not None and not query.scope.groups:
             return []
         hello = await self._rpc.hello(self._settings.search_timeout)
-        wire.check_query(query, int(hello["size"]))
+        check_query(query, int(hello["size"]))
         found = await self._rpc.call(Op.SEARCH, wire.query_to_wire(query), self._settings.search_timeout)
         return wire.hits_from_wire(found)
 
