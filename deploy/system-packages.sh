@@ -3,7 +3,7 @@
 # apt), otherwise names it and fails.
 set -euo pipefail
 
-packages=(tesseract-ocr chromium)
+packages=(tesseract-ocr chromium postgresql)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -14,6 +14,13 @@ done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
+  # Debian's package would make and start a database of its own, which nobody asked for; the tests start theirs.
+  if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+    quiet=/etc/postgresql-common/createcluster.d/footnote.conf
+    trap 'rm -f "$quiet"' EXIT
+    mkdir -p "${quiet%/*}"
+    echo "create_main_cluster = false" >"$quiet"
+  fi
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 else
   echo "These Debian packages are missing: ${missing[*]}" >&2

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +76,75 @@ class WordEmbedder:
 def word_embedder() -> WordEmbedder:
     """An embedder without a model."""
     return WordEmbedder()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postgres:
+    """A PostgreSQL server; `url` is that of a database in which its superuser may make others."""
+
+    url: str
+
+    @contextlib.contextmanager
+    def database(self, template: str = "template0") -> Iterator[str]:
+        """The address of a new database, which is dropped at the end."""
+        name = f"footnote_{uuid.uuid4().hex}"
+        self.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        try:
+            yield f"{self.url.rpartition('/')[0]}/{name}"
+        finally:
+            self.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def run(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL of this run's own, from Debian's packages, on a free port; it refuses to run as root."""
+    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
+    assert binaries is not None, "PostgreSQL is not installed: deploy/system-packages.sh installs it"
+    as_user = {}
+    if os.geteuid() == 0:
+        somebody = pwd.getpwnam("postgres")
+        as_user = {"user": somebody.pw_uid, "group": somebody.pw_gid, "extra_groups": []}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="footnote-postgres-"))  # pytest's own folders are closed to other users
+    if as_user:
+        os.chown(folder, as_user["user"], as_user["group"])
+    data, log = folder / "data", folder / "log"
+    made = ["-D", str(data), "-U", "footnote", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
+    subprocess.run([binaries / "initdb", *made], check=True, stdout=subprocess.DEVNULL, cwd=folder, **as_user)
+    options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "max_connections": 200}
+    options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    command = [binaries / "postgres", "-D", str(data), *(f"--{key}={value}" for key, value in options.items())]
+    server = subprocess.Popen(command, stderr=log.open("wb"), cwd=folder, **as_user)
+    found = Postgres(url=f"postgresql://footnote@127.0.0.1:{port}/postgres")
+    try:
+        _wait_for(server, found, log)
+        yield found
+    finally:
+        server.send_signal(signal.SIGINT)  # fast shutdown: it ends its connections
+        server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for(server: subprocess.Popen[bytes], found: Postgres, log: Path) -> None:
+    import psycopg
+
+    deadline = time.monotonic() + 60
+    while True:
+        assert server.poll() is None, log.read_text()
+        try:
+            found.run("SELECT 1")
+            return
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
 
 
 def pytest_report_header() -> str:
