@@ -1,7 +1,9 @@
 """All settings, read from the environment here and nowhere else.
 
 `FOOTNOTE_` names come first, `__` separates levels: `FOOTNOTE_RETRIEVAL__SEARCH__PREFETCH=100`. A name that no setting
-answers to is refused, so that a misspelling is not a silent default.
+answers to is refused, so that a misspelling is not a silent default. What must not stand in the environment comes from
+files: `footnote_auth__keys` in the folder that `FOOTNOTE_SECRETS_DIR` names (`/run/secrets`, where container engines
+put them). The environment wins over files.
 """
 
 from __future__ import annotations
@@ -13,7 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from agents.settings import AgentSettings
 from core.errors import ConfigurationError
@@ -22,14 +31,16 @@ from retrieval.settings import RetrievalSettings
 from serving.settings import ServingSettings
 
 PREFIX = "FOOTNOTE_"
+SECRETS_DIR = "FOOTNOTE_SECRETS_DIR"
 OUTSIDE = {
+    SECRETS_DIR,
     "FOOTNOTE_URL",
     "FOOTNOTE_KEY",
     "FOOTNOTE_DATA_SETS",
     "FOOTNOTE_TEST_QDRANT_URL",
     "FOOTNOTE_TEST_POSTGRES_URL",
 }
-"""Names with the prefix that are not settings of the server: the CLI's address and key, and the tests' own."""
+"""Names with the prefix that are not settings: where secrets lie, the CLI's address and key, the tests' own."""
 
 
 class Room(BaseModel):
@@ -134,6 +145,18 @@ class Settings(BaseSettings):
     agents: AgentSettings = AgentSettings()
     serving: ServingSettings = ServingSettings()
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        files = NestedSecretsSettingsSource(settings_cls, secrets_dir=_secrets_dir(), secrets_dir_missing="ok")
+        return init_settings, env_settings, files
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -150,7 +173,8 @@ class Settings(BaseSettings):
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Settings from the environment, `overrides` on top. Raises `ConfigurationError` naming what is wrong."""
     environment = os.environ if environment is None else environment
-    unknown = [name for name in environment if name.startswith(PREFIX) and not _known(name)]
+    files = [path.name.upper() for path in _secrets_dir().glob(f"{PREFIX.lower()}*")]
+    unknown = [name for name in (*environment, *files) if name.startswith(PREFIX) and not _known(name)]
     if unknown:
         raise ConfigurationError(
             f"Unknown setting{'s' if len(unknown) > 1 else ''} {', '.join(sorted(unknown))}. "
@@ -162,9 +186,16 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         group = "".join(re.findall(r'field "(\w+)"', str(error))).upper()
         named = sorted(name for name in environment if name.startswith(PREFIX + group))
         raise ConfigurationError(f"Lists and mappings are JSON, and one of these is not: {', '.join(named)}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigurationError(f"A secret in {_secrets_dir()} cannot be read: {reason}.") from None
     except ValidationError as error:
         lines = [f"{PREFIX}{'__'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError("These settings cannot be used:\n  " + "\n  ".join(lines)) from None
+
+
+def _secrets_dir() -> Path:
+    return Path(os.environ.get(SECRETS_DIR, "/run/secrets"))
 
 
 def _known(name: str) -> bool:

@@ -18,6 +18,9 @@ _HEAD = """# Configuration
 Environment variables, read once when a process starts. Lists and mappings are JSON. A name that no setting answers to
 is refused. `footnote settings` prints this list with the values in force; this page is its `--markdown`.
 
+Secrets may stand in files instead, each named after its variable in small letters, in the folder that
+`FOOTNOTE_SECRETS_DIR` names: `/run/secrets/footnote_auth__keys`. That folder is `/run/secrets` unless it is named.
+
 """
 
 

@@ -53,6 +53,30 @@ def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None
     assert "short-secret" not in caught.value.message
 
 
+def test_secrets_come_from_files_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "footnote_auth__keys").write_text('[{"key": "0123456789abcdef", "id": "ana"}]\n')
+    (tmp_path / "footnote_log_level").write_text("debug\n")
+    (tmp_path / "of_another_program").write_text("x")
+    monkeypatch.setenv("FOOTNOTE_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("FOOTNOTE_LOG_LEVEL", "error")
+    settings = load_settings()
+    assert [(key.id, key.key.get_secret_value()) for key in settings.auth.keys] == [("ana", "0123456789abcdef")]
+    assert settings.log_level == "error"
+
+
+def test_a_secret_file_that_is_misspelt_or_unreadable_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FOOTNOTE_SECRETS_DIR", str(tmp_path))
+    (tmp_path / "footnote_outh__keys").write_text("[]")
+    with pytest.raises(ConfigurationError, match="FOOTNOTE_OUTH__KEYS"):
+        load_settings()
+    (tmp_path / "footnote_outh__keys").rename(tmp_path / "footnote_auth__keys")
+    (tmp_path / "footnote_auth__keys").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match="it is not text"):
+        load_settings()
+
+
 def test_the_documentation_lists_every_setting() -> None:
     written = (ROOT / "docs" / "configuration.md").read_text()
     assert written == page(), "run: footnote settings --markdown > docs/configuration.md"
