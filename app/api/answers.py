@@ -187,7 +187,8 @@ async def _events(
     """
     if runs.get(answer_id) is None:
         record = await services.store.answers.get(answer_id, caller)
-        if record.withheld or not await _kept(services, answer_id):
+        hidden = record.withheld or not await _kept(services, answer_id)
+        if hidden or (record.answer is None and await _tells_too_much(services, answer_id, caller)):
             yield _told(record, seen)
             return
     async for event in services.streams.read(answer_id, seen):
@@ -200,6 +201,21 @@ async def _kept(services: Parts, answer_id: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+async def _tells_too_much(services: Parts, answer_id: str, caller: Principal) -> bool:
+    """Whether the log of an answer that came to nothing has passages that the caller may not read now. Its record has
+    no sources by which the store could tell."""
+    named: set[str] = set()
+    async for event in services.streams.read(answer_id):
+        if event.name == "sources":
+            named.update(source["document_id"] for source in json.loads(event.data)["sources"])
+    try:
+        for document_id in sorted(named):
+            await services.store.documents.get(document_id, caller)
+    except NotFound:
+        return True
+    return False
 
 
 def _told(record: AnswerRecord, seen: int) -> StreamEvent:

@@ -121,11 +121,13 @@ async def settle_version(
     )
 
 
-async def still_there(connection: AsyncConnection, job: JobRecord) -> None:
-    """Raises `Conflict` where what a job is about has gone."""
-    statement = select(documents.c.id).where(documents.c.id == job.document_id, documents.c.deleted_at.is_(None))
+async def still_there(connection: AsyncConnection, job: JobRecord, *where: ColumnElement[bool]) -> None:
+    """Raises `Conflict` where what a job is about has gone, or its document is not as `where` demands."""
+    statement = select(documents.c.id).where(
+        documents.c.id == job.document_id, documents.c.deleted_at.is_(None), *where
+    )
     if (await connection.execute(statement)).first() is None:
-        raise Conflict("The document was deleted; upload it again instead.")
+        raise Conflict("The document was deleted or is no longer yours to change; upload it again instead.")
     if not await _has_version(connection, job):
         raise Conflict("A later version of this document is live already; there is nothing to retry.")
 

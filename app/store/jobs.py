@@ -258,7 +258,11 @@ class Jobs:
             return await cancel_job(connection, job)
 
     async def retry(self, job_id: str, principal: Principal) -> JobRecord:
-        """Queues a failed or cancelled job again, its attempts kept. Raises `Conflict` for others, `NotFound`."""
+        """Queues a failed or cancelled job again, its attempts kept.
+
+        Raises `NotFound`, and `Conflict` for others and where its document is gone, or is no longer the principal's to
+        read and so to change, though the job is still its own.
+        """
         async with self._database.write() as connection:
             job = await load(connection, job_id, lock=True, where=_visible(principal))
             if job.status not in ("failed", "cancelled"):
@@ -266,7 +270,7 @@ class Jobs:
             if job.kind == "delete" and job.status == "cancelled":
                 raise Conflict("The document was restored; delete it again instead.")
             if job.kind != "delete" and job.document_id is not None:
-                await still_there(connection, job)
+                await still_there(connection, job, readable(principal))
             return await queue_again(connection, job)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -97,8 +98,6 @@ async def test_a_key_of_another_caller_does_not_replay(keyed: Any, ana: str, ben
 
 
 async def test_a_stream_in_progress_is_its_askers_alone(keyed: Any, ana: str, ben: str) -> None:
-    import asyncio
-
     await keyed.handbook("Payroll is secret.", client=keyed.as_(ana), groups="hr")
     keyed.generator.hold = asyncio.Semaphore(0)
     asking = asyncio.create_task(keyed.as_(ana).post("/v1/answers", json={"question": "payroll?"}))
@@ -139,3 +138,56 @@ async def test_a_revoked_group_withholds_what_was_told(keyed: Any, theirs: Any, 
     assert answer["sources"][0]["withheld"] is True
     for path in (f"/v1/answers/{theirs['answer_id']}", f"/v1/answers/{theirs['answer_id']}/events"):
         assert "Payroll" not in (await client.get(path)).text
+
+
+async def _broken_off(keyed: Any, client: Any) -> str:
+    """An answer that was cancelled after its passages had been told; its id."""
+    keyed.generator.requests.clear()
+    keyed.generator.hold = asyncio.Semaphore(0)
+    asking = asyncio.create_task(client.post("/v1/answers", json={"question": "payroll?", "stream": True}))
+    while not any(request.task == "answer" for request in keyed.generator.requests):
+        await asyncio.sleep(0.01)
+    (answer_id,) = keyed.app.state.runs._runs
+    assert (await client.post(f"/v1/answers/{answer_id}/cancel")).status_code == 202
+    await asking
+    found: str = answer_id
+    return found
+
+
+@pytest.mark.parametrize("lost", ["revoked", "deleted"])
+async def test_a_stream_that_broke_off_withholds_what_may_no_longer_be_read(
+    keyed: Any, theirs: Any, ana: str, root_key: str, lost: str
+) -> None:
+    client, root = keyed.as_(ana), keyed.as_(root_key)
+    answer_id = await _broken_off(keyed, client)
+    url = f"/v1/answers/{answer_id}/events"
+    assert "Payroll is secret." in (await client.get(url)).text
+
+    if lost == "revoked":
+        changed = await root.patch(f"/v1/documents/{theirs['document_id']}", json={"groups": ["board"]})
+        assert changed.status_code == 200
+    else:
+        assert (await root.delete(f"/v1/documents/{theirs['document_id']}")).status_code == 202
+
+    for seen in ("0", "2"):
+        told = (await client.get(url, headers={"Last-Event-ID": seen})).text
+        assert "Payroll" not in told
+        assert "event: error" in told
+        assert '"cancelled"' in told
+
+
+async def test_who_may_no_longer_read_a_document_cannot_publish_into_it_by_a_retry(
+    keyed: Any, theirs: Any, ana: str, root_key: str
+) -> None:
+    client = keyed.as_(ana)
+    upload = await keyed.upload(data=b"Payroll is forged.", client=client)
+    job = f"/v1/jobs/{upload['job_id']}"
+    assert (await client.post(f"{job}/cancel")).json()["status"] == "cancelled"
+    changed = await keyed.as_(root_key).patch(f"/v1/documents/{theirs['document_id']}", json={"groups": ["board"]})
+    assert changed.status_code == 200
+
+    refused = await client.post(f"{job}/retry")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert (await keyed.store.jobs.get(upload["job_id"])).status == "cancelled"
+    assert (await keyed.as_(root_key).post(f"{job}/retry")).json()["status"] == "queued"
