@@ -167,12 +167,14 @@ class Unfinished:
         return time.time()
 
     @asynccontextmanager
-    async def alone(self, upload_id: str) -> AsyncIterator[asyncio.Event]:
-        """Holds an upload, so that two requests never write to one file.
+    async def alone(self, upload_id: str, caller: Principal) -> AsyncIterator[asyncio.Event]:
+        """Holds an upload of the caller's, so that two requests never write to one file.
 
         A connection that broke can look alive for minutes, so whoever holds it is asked to give way: the event that the
-        block is given is set then. Raises `Locked` where that takes too long.
+        block is given is set then. Raises `Locked` where that takes too long, and what `get` raises: nobody else makes
+        its owner give way, or learns from waiting that it is there.
         """
+        await self.get(upload_id, caller)
         turn = self._turns.setdefault(upload_id, _Turn())
         turn.users += 1
         try:

@@ -247,7 +247,7 @@ async def continue_upload(
 )
 async def cancel_upload(id: UploadId, services: Wired, caller: Caller) -> HttpResponse:
     """A request that is sending for it ends."""
-    async with services.uploads.alone(id):
+    async with services.uploads.alone(id, caller):
         upload = await services.uploads.get(id, caller)
         await services.uploads.remove(upload.id)
     return HttpResponse(status_code=204)
@@ -267,7 +267,7 @@ async def _receive(
 ) -> tuple[Upload, int]:
     """Appends the request's body. Raises `Conflict` where the upload is not at `offset`, and what `_finish` raises."""
     uploads = services.uploads
-    async with uploads.alone(upload_id) as give_way:
+    async with uploads.alone(upload_id, caller) as give_way:
         upload = await uploads.get(upload_id, caller)
         there = await uploads.offset(upload)
         if offset != there:
@@ -281,7 +281,7 @@ async def _receive(
 
 
 async def _look(services: Parts, caller: Principal, upload_id: str) -> tuple[Upload, int]:
-    async with services.uploads.alone(upload_id):
+    async with services.uploads.alone(upload_id, caller):
         upload = await services.uploads.get(upload_id, caller)
         offset = await services.uploads.offset(upload)
         # A crash may have come between the last byte and the document.

@@ -23,6 +23,7 @@ from core.types import Principal
 TUS = {"Tus-Resumable": "1.0.0"}
 PART = {**TUS, "Content-Type": "application/offset+octet-stream"}
 DATA = bytes(range(256)) * 40
+OWNER = Principal(id="ana", groups=frozenset({"hr"}))
 
 
 def pairs(**fields: str) -> str:
@@ -365,6 +366,21 @@ async def test_uploads_of_others_do_not_exist(keyed: Any, ana: str, ben: str, ro
     async with keyed.as_(ben) as other:
         assert (await other.get(place)).status_code == 404
     assert (await keyed.http.head(place, headers=TUS)).status_code == 401
+
+
+async def test_others_neither_interrupt_an_upload_nor_learn_of_it_by_waiting(keyed: Any, ana: str, ben: str) -> None:
+    async with keyed.as_(ana) as owner, keyed.as_(ben) as other:
+        place = await begun(owner)
+        uploads = keyed.app.state.boot.services.uploads
+        async with uploads.alone(place.rpartition("/")[2], OWNER) as give_way:
+            for response in (
+                await head(other, place),
+                await other.get(place),
+                await send(other, place, 0, DATA),
+                await other.delete(place, headers=TUS),
+            ):
+                assert response.status_code == 404
+            assert not give_way.is_set()
 
 
 async def test_a_document_goes_only_to_groups_of_ones_own(keyed: Any, ana: str) -> None:
