@@ -179,7 +179,8 @@ def _unpack(source: Path, target: Path, report: Report) -> None:
                 if entry.name != _MARK:
                     if not (entry.isreg() and _ENTRY.fullmatch(entry.name)):
                         raise InvalidInput(f"{source} holds {entry.name!r}, which no backup holds; it was changed.")
-                    archive.extract(entry, target, filter="data")
+                    # Modes are no part of a backup; `filter` alone would let others keep their right to read.
+                    archive.extract(entry.replace(mode=0o600, deep=False), target, filter="data")
                 report(archive.offset, total)
     except tarfile.TarError as error:
         raise InvalidInput(f"{source} cannot be read as a backup: {error}.") from error

@@ -55,6 +55,21 @@ def test_a_backup_with_anything_else_in_it_is_refused_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["backup.tar", "home"]
 
 
+def test_what_is_restored_is_its_owners_alone_whatever_the_backup_says(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "backup.tar", "w") as archive:
+        for name in ("footnote-backup.json", str(BLOB), "footnote.sqlite"):
+            each = entry(name)
+            each.mode = 0o755
+            archive.addfile(each, io.BytesIO())
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)  # a mounted disk, say, that others may look into
+
+    restore(Settings(data_dir=data), tmp_path / "backup.tar", _silent)
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in data.rglob("*") if path.is_file()}
+    assert modes == {"footnote.sqlite": 0o600, BLOB.name: 0o600}
+
+
 BLOB = Path("blobs") / "ab" / ("ab" + "0" * 62)
 
 
