@@ -99,14 +99,18 @@ def leave_files(readable: Iterable[Path], listable: Iterable[Path], writable: It
 
 
 def interpreter_paths() -> list[Path]:
-    """What Python and its libraries must read: prefixes, packages, shared libraries, Tesseract's data."""
+    """What Python and its libraries must read: prefixes, packages, shared libraries, Tesseract's data.
+
+    Of the devices only those that hold nothing: beside them lie disks, terminals and other processes' shared memory.
+    """
     names = {
         *sysconfig.get_paths().values(),
         *(entry for entry in sys.path if "site-packages" in entry or "dist-packages" in entry),
         sys.prefix,
         str(Path(sys.base_prefix) / "lib"),
         str(Path(sys.executable).resolve().parent),
-        *("/usr", "/lib", "/lib64", "/dev", "/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types"),
+        *("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types"),
+        *("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"),
         os.environ.get("TESSDATA_PREFIX", "/usr/share"),
     }
     return [Path(name) for name in sorted(names)]

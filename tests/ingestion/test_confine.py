@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 MIB = 1024 * 1024
@@ -82,6 +83,22 @@ except PermissionError:
 print(left, *seen)
 """
     assert run(root, code).stdout.strip() in ("True allowed denied denied", "False allowed secret written")
+
+
+def test_of_the_devices_only_those_that_hold_nothing_can_be_read(root: Path) -> None:
+    """`/dev/shm` is the memory that other processes of this user share, and disks and terminals lie beside it."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as shared:
+        code = f"""
+from ingestion import confine
+left = confine.leave_files(confine.interpreter_paths(), [], [])
+fine = [len(open(path, "rb").read(1)) for path in ("/dev/null", "/dev/zero", "/dev/urandom")]
+try:
+    open({shared.name!r}, "rb")
+    print(left, fine, "read")
+except PermissionError:
+    print(left, fine, "denied")
+"""
+        assert run(root, code).stdout.strip() in ("True [0, 1, 1] denied", "False [0, 1, 1] read")
 
 
 def test_nothing_outside_can_be_cut_off_signalled_or_reached(root: Path, tmp_path: Path) -> None:
