@@ -28,16 +28,7 @@ def main() -> int:
     """Reads the order, obeys it, and says in one last line how it ended."""
     out = _private_stdout()
     order = parse_order(sys.stdin.buffer.readline())
-    confine.limit(order.memory_bytes, max(order.limits.max_expanded_bytes, 64 * 1024 * 1024))
-    confine.limit_cpu(order.cpu_seconds)
-    if order.isolate_network:
-        confine.leave_network()
-    confine.leave_files(
-        readable=[*confine.interpreter_paths(), ROOT / "core", ROOT / "ingestion", Path(order.path)],
-        listable=[ROOT],
-        writable=[Path(order.scratch)],
-    )
-    calls.refuse_calls(sockets=order.isolate_network)
+    give_up(order)
     try:
         if order.drawing is None:
             _read(order, out)
@@ -57,6 +48,23 @@ def main() -> int:
     out.write(last)
     out.flush()
     return 0
+
+
+def give_up(order: wire.Order) -> bool:
+    """Takes away what reading does not need; whether the kernel took all but the network, which not every one lets go.
+
+    The folder of the rooms cannot be listed: data may lie beside them, under names that tell of it. What is imported
+    from there is imported already, or lies within a room.
+    """
+    confine.limit(order.memory_bytes, max(order.limits.max_expanded_bytes, 64 * 1024 * 1024))
+    confine.limit_cpu(order.cpu_seconds)
+    if order.isolate_network:
+        confine.leave_network()
+    left = confine.leave_files(
+        readable=[*confine.interpreter_paths(), ROOT / "core", ROOT / "ingestion", Path(order.path)],
+        writable=[Path(order.scratch)],
+    )
+    return calls.refuse_calls(sockets=order.isolate_network) and left
 
 
 def _failure(code: str, message: str) -> bytes:

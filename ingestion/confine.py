@@ -69,7 +69,7 @@ def leave_network() -> bool:
     return bool(_libc().unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0 or _libc().unshare(_CLONE_NEWNET) == 0)
 
 
-def leave_files(readable: Iterable[Path], listable: Iterable[Path], writable: Iterable[Path]) -> bool:
+def leave_files(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
     """Gives up every file outside these folders and files; True where the kernel has Landlock.
 
     All that the kernel's version can take is taken: cutting files off, and signals to processes outside.
@@ -89,7 +89,7 @@ def leave_files(readable: Iterable[Path], listable: Iterable[Path], writable: It
     if ruleset < 0:
         return False
     try:
-        for paths, access in ((readable, _READ), (listable, _READ_DIR), (writable, everything)):
+        for paths, access in ((readable, _READ), (writable, everything)):
             for path in paths:
                 _allow(libc, ruleset, path, access)
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

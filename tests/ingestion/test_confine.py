@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ingestion.readers.limits import ReadLimits
+
 MIB = 1024 * 1024
 
 
@@ -67,7 +69,7 @@ def test_other_files_are_out_of_reach_where_the_kernel_has_landlock(root: Path, 
 from pathlib import Path
 from ingestion import confine
 folder = Path({str(tmp_path)!r})
-left = confine.leave_files([*confine.interpreter_paths(), folder / "allowed"], [folder], [])
+left = confine.leave_files([*confine.interpreter_paths(), folder / "allowed"], [])
 import json, decimal  # the interpreter still works
 seen = []
 for name in ("allowed", "secret"):
@@ -90,7 +92,7 @@ def test_of_the_devices_only_those_that_hold_nothing_can_be_read(root: Path) -> 
     with tempfile.NamedTemporaryFile(dir="/dev/shm") as shared:
         code = f"""
 from ingestion import confine
-left = confine.leave_files(confine.interpreter_paths(), [], [])
+left = confine.leave_files(confine.interpreter_paths(), [])
 fine = [len(open(path, "rb").read(1)) for path in ("/dev/null", "/dev/zero", "/dev/urandom")]
 try:
     open({shared.name!r}, "rb")
@@ -99,6 +101,24 @@ except PermissionError:
     print(left, fine, "denied")
 """
         assert run(root, code).stdout.strip() in ("True [0, 1, 1] denied", "False [0, 1, 1] read")
+
+
+def test_the_names_beside_the_program_cannot_be_listed(root: Path, tmp_path: Path) -> None:
+    """`make run` keeps the data there, and a file's name in it is the hash of its content."""
+    order = {"path": str(tmp_path / "file"), "filename": "file", "scratch": str(tmp_path), "limits": ReadLimits()}
+    code = f"""
+import os
+from ingestion import child, wire
+from ingestion.readers.limits import ReadLimits
+held = child.give_up(wire.Order(**{order!r}, memory_bytes=2**31, cpu_seconds=60, isolate_network=True))
+import ingestion.readers.pdf, pymupdf, docx  # what is imported from now on is found all the same
+try:
+    print(held, len(os.listdir(child.ROOT)))
+except PermissionError:
+    print(held, "denied")
+"""
+    said = run(root, code)
+    assert said.stdout.strip() == "True denied" or said.stdout.startswith("False"), said.stderr
 
 
 def test_nothing_outside_can_be_cut_off_signalled_or_reached(root: Path, tmp_path: Path) -> None:
@@ -114,7 +134,7 @@ server = socket.socket(socket.AF_UNIX)
 server.bind(str(folder / "rpc"))
 server.listen()
 client = socket.socket(socket.AF_UNIX)
-left = confine.leave_files(confine.interpreter_paths(), [], [folder / "scratch"])
+left = confine.leave_files(confine.interpreter_paths(), [folder / "scratch"])
 left = calls.refuse_calls(sockets=True) and left
 tries = dict(
     truncate=lambda: os.truncate(folder / "database", 0),
