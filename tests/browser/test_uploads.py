@@ -192,6 +192,39 @@ def test_names_and_titles_with_markup_stay_text(shelf: Site, new_page: Callable[
     assert page.locator("img[src=x]").count() == 0
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_long_name_pushes_nothing_out_of_the_dialog(
+    shelf: Site, new_page: Callable[..., Page], tmp_path: Path, width: int
+) -> None:
+    page = new_page(shelf, width=width, height=740, locale="de-DE")
+    page.goto("/documents")
+    page.locator("#documents-files").set_input_files(notes(tmp_path, "Ein sehr langer Name " * 10 + ".md")[0])
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="1 Datei hinzufügen")).to_be_visible()
+    inside = dialog.bounding_box()
+    assert inside
+    for part in (*dialog.get_by_role("button").all(), *dialog.get_by_role("combobox").all()):
+        box = part.bounding_box()
+        assert box
+        assert inside["x"] <= box["x"]
+        assert box["x"] + box["width"] <= inside["x"] + inside["width"]
+    assert dialog.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
+def test_reasons_are_in_the_readers_language(shelf: Site, new_page: Callable[..., Page], tmp_path: Path) -> None:
+    page = new_page(shelf, locale="de-DE", width=360, height=740)
+    page.goto("/documents")
+    (tmp_path / "brief.rtf").write_text(r"{\rtf1 Guten Tag}")
+    page.locator("#documents-files").set_input_files(tmp_path / "brief.rtf")
+    page.get_by_role("dialog").get_by_role("button", name="1 Datei hinzufügen").click()
+    reason = "Diese Art von Datei kann nicht gelesen werden."
+    added = page.get_by_role("listitem").filter(has_text="brief.rtf")
+    expect(added).to_contain_text(reason, timeout=READ_MS)
+    expect(page.get_by_role("row").filter(has_text="brief")).to_contain_text(reason)
+    added.get_by_role("link").click()
+    expect(page.locator(".document-job")).to_contain_text(reason)
+
+
 def test_the_same_file_again_changes_nothing(shelf: Site, new_page: Callable[..., Page], tmp_path: Path) -> None:
     page = new_page(shelf)
     page.goto("/documents")

@@ -1,5 +1,6 @@
 // Requests to the server, and its refusals as `Problem`s.
 import { doubt } from "./presence.js";
+import { reasonOf } from "./reasons.js";
 import { createStore } from "./store.js";
 import { t } from "./texts.js";
 
@@ -27,10 +28,11 @@ export async function problemOf(response) {
   }
   if (response.status === 401) session.set({ signedOut: true });
   if (body.code === "starting" || (!body.code && [502, 503, 504].includes(response.status))) doubt();
+  const code = body.code ?? "unknown";
   return new Problem({
     status: response.status,
-    code: body.code ?? "unknown",
-    message: body.detail ?? body.title ?? t("error.status", { status: response.status }),
+    code,
+    message: reasonOf({ code, message: body.detail ?? body.title }) ?? t("error.status", { status: response.status }),
     requestId: body.request_id ?? response.headers.get("x-request-id"),
     errors: body.errors ?? [],
   });

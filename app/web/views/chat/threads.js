@@ -2,6 +2,7 @@
 // at something else.
 import { announce } from "../../lib/announce.js";
 import { Problem, api, send } from "../../lib/api.js";
+import { reasonOf } from "../../lib/reasons.js";
 import { follow } from "../../lib/sse.js";
 import { createStore } from "../../lib/store.js";
 import { t } from "../../lib/texts.js";
@@ -122,7 +123,7 @@ const problemShown = (problem) =>
   problem instanceof Problem ? problem : { code: "unknown", message: t("chat.broken"), requestId: null };
 
 function say(turn) {
-  if (turn.status === "failed") announce(turn.problem.message, { urgent: true });
+  if (turn.status === "failed") announce(reasonOf(turn.problem), { urgent: true });
   else if (turn.status === "stopped") announce(t("chat.stopped"));
   else if (turn.statements.length) announce(turn.statements.map((statement) => statement.text).join(" "));
   else announce(t(turn.answer.retrieval?.used ? "chat.abstained" : "chat.no_question"));

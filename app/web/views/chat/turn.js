@@ -1,5 +1,6 @@
 // A question and what came of it.
 import { html } from "../../lib/html.js";
+import { reasonOf } from "../../lib/reasons.js";
 import { t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
 import { AnswerFoot } from "./answer_foot.js";
@@ -57,9 +58,9 @@ function Outcome({ turn, last, current, acts, onOpen }) {
 }
 
 function Broken({ turn, last, acts }) {
-  const { message, requestId } = turn.problem;
+  const { requestId } = turn.problem;
   return html`<div class="answer-broken" role="alert">
-    <p>${message}</p>
+    <p>${reasonOf(turn.problem)}</p>
     ${requestId && html`<p class="muted small">${t("error.request", { id: requestId })}</p>`}
     ${last && html`<${Again} turn=${turn} acts=${acts} />`}
   </div>`;

@@ -1,6 +1,7 @@
 // What is being done with a document, or why it failed.
 import { html, useState } from "../../lib/html.js";
 import { api } from "../../lib/api.js";
+import { reasonOf } from "../../lib/reasons.js";
 import { t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
 import { unfinished } from "./jobs.js";
@@ -31,7 +32,7 @@ export function JobNote({ document, job, onJob }) {
             : t(job.status === "failed" ? "documents.failed_title" : "documents.cancelled_title")}
         </strong>
       </p>
-      ${!busy && job.error && html`<p>${job.error.message}</p>`}
+      ${!busy && job.error && html`<p>${reasonOf(job.error)}</p>`}
       ${before && html`<p>${before}</p>`}
       ${problem && html`<p role="alert">${problem.message}</p>`}
       ${busy &&

@@ -2,6 +2,7 @@
 import { html } from "../../lib/html.js";
 import { api } from "../../lib/api.js";
 import { ago, bytes, dateTime, number } from "../../lib/format.js";
+import { reasonOf } from "../../lib/reasons.js";
 import { navigate } from "../../lib/router.js";
 import { t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
@@ -28,7 +29,7 @@ export function standing(document, job) {
     const text = job.status === "running" ? t(`jobs.stage_${job.stage}`) : t("uploads.queued");
     return { kind: "busy", icon: "loader-circle", text };
   }
-  if (job?.status === "failed") return { kind: "bad", icon: "triangle-alert", text: job.error?.message ?? t("uploads.failed") };
+  if (job?.status === "failed") return { kind: "bad", icon: "triangle-alert", text: reasonOf(job.error ?? {}) ?? t("uploads.failed") };
   if (job?.status === "cancelled") return { kind: "warn", icon: "circle-x", text: t("uploads.cancelled") };
   if (!document.version_id) return { kind: "warn", icon: "clock", text: t("documents.not_yet") };
   return { kind: "good", icon: "file-text", text: "" };

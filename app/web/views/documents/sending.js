@@ -1,5 +1,6 @@
 // One file on its way: begins or goes on with its upload, and tries again for as long as it is the network that fails.
 import { Problem, session } from "../../lib/api.js";
+import { reasonOf } from "../../lib/reasons.js";
 import { t } from "../../lib/texts.js";
 import { loadTus } from "./tus.js";
 
@@ -112,7 +113,7 @@ function problemOf(error) {
   } catch {
     // A proxy may have answered with a page of its own.
   }
-  const message = body.detail ?? (status ? t("error.status", { status }) : t("uploads.away"));
+  const message = reasonOf({ code: body.code, message: body.detail }) ?? (status ? t("error.status", { status }) : t("uploads.away"));
   return new Problem({ status, code: body.code ?? "unknown", message, requestId: body.request_id });
 }
 

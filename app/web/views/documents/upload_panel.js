@@ -1,6 +1,7 @@
 // The files being added: how far each is, why one failed, and what can be done about it.
 import { html, useCallback, useRef, useState } from "../../lib/html.js";
 import { bytes, number } from "../../lib/format.js";
+import { reasonOf } from "../../lib/reasons.js";
 import { useStore } from "../../lib/store.js";
 import { t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
@@ -93,7 +94,7 @@ function headline({ total, done, failed, busy, paused }) {
 function stateOf({ state, problem, job, sent, file }) {
   if (state === "sending") return t("uploads.sending", { sent: bytes(sent), size: bytes(file.size) });
   if (state === "reading") return job && job.status === "running" ? t(`jobs.stage_${job.stage}`) : t("uploads.queued");
-  if (state === "paused" || state === "failed") return problem?.message ?? t("uploads.failed");
+  if (state === "paused" || state === "failed") return reasonOf(problem ?? {}) ?? t("uploads.failed");
   return t(`uploads.${state}`);
 }
 

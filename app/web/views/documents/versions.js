@@ -3,6 +3,7 @@ import { html, useState } from "../../lib/html.js";
 import { api } from "../../lib/api.js";
 import { bytes, dateTime } from "../../lib/format.js";
 import { useLoaded } from "../../lib/load.js";
+import { reasonOf } from "../../lib/reasons.js";
 import { t } from "../../lib/texts.js";
 import { Failed, Loading } from "../../parts/states.js";
 
@@ -30,7 +31,7 @@ function Listed({ document }) {
           <span class="documents-cut">${version.filename}</span>
           <span class="muted">${bytes(version.size)}</span>
           <span class="muted">${dateTime(version.published_at ?? version.created_at)}</span>
-          ${version.error && html`<span class="bad">${version.error.message}</span>`}
+          ${version.error && html`<span class="bad">${reasonOf(version.error)}</span>`}
         </li>`,
     )}
   </ol>`;

@@ -3,6 +3,7 @@ import { html } from "../../lib/html.js";
 import { api } from "../../lib/api.js";
 import { dateTime } from "../../lib/format.js";
 import { useLoaded } from "../../lib/load.js";
+import { reasonOf } from "../../lib/reasons.js";
 import { t } from "../../lib/texts.js";
 import { useTitle } from "../../lib/title.js";
 import { Degraded } from "../../parts/degraded.js";
@@ -40,7 +41,7 @@ export default function Why({ id }) {
 function Story({ answer, trace, problem, onRetry }) {
   useTitle(answer.question);
   return html`<p class="why-when muted">${dateTime(answer.created_at)}</p>
-    ${answer.error && html`<p class="note bad">${answer.error.message}</p>`}
+    ${answer.error && html`<p class="note bad">${reasonOf(answer.error)}</p>`}
     ${trace
       ? html`<${Steps} answer=${answer} trace=${trace} />`
       : problem.status === 404
