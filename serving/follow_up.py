@@ -40,8 +40,9 @@ _ES = re.compile(r"(?<!\bgibt )\bes\b(?! gibt)", re.IGNORECASE)
 _OWNS = re.compile(r"(?i:\b(?:its|their|theirs|his|her|hers|seine?[rmns]?)\b)|\bihre?[rmns]?\b")
 """Possessives, which more often than not point at something earlier in the same question."""
 _PREPOSITION = r"(?:in|im|for|für|at|bei|beim|to|nach|of|von|with|mit|from|aus|under|by|ohne|am|an|ab|seit|während)"
-_BEGINS_ASIDE = re.compile(rf"^\W*{_PREPOSITION}\s+(?:\S+\s*){{1,4}}$", re.IGNORECASE)
-_NAME = r"((?:[A-ZÄÖÜ][\w-]+\s?)+)"
+_BEGINS_ASIDE = re.compile(rf"^\W*{_PREPOSITION}\s+(?:\S+\s+){{0,3}}\S+\s*$", re.IGNORECASE)
+# A word is matched in one way only: could it be divided, a question of forty capitals would take years.
+_NAME = r"([A-ZÄÖÜ][\w-]+(?:\s[A-ZÄÖÜ][\w-]+)*\s?)"
 _NAMED = re.compile(rf"\b(?P<before>{_PREPOSITION})\s+(?P<article>the\s+|der\s+|den\s+|dem\s+)?{_NAME}")
 _GERMAN = re.compile(
     r"\b(?:wie|wer|wen|wem|wann|wo|warum|wieso|welche[rmns]?|wieviele?|ist|sind|gibt|gilt|kann|darf|muss|wird|werden|"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from core.terms import terms
@@ -149,3 +153,36 @@ def test_without_a_question_before_nothing_changes() -> None:
 
 def test_what_is_carried_is_bounded() -> None:
     assert len(alone("Why?", "word " + " ".join(f"term{n}" for n in range(500)))) < 200
+
+
+HOSTILE = [
+    "in " + "a" * 3900 + " b c d e f",
+    "And " + "A" * 3900 + "; x",
+    "And in " + "Aa-B " * 780 + "; x",
+    "in " + " " * 3900 + "a b c d e",
+    "And 'in " * 480 + "X",
+]
+
+
+@pytest.mark.parametrize("question", HOSTILE, ids=lambda question: question[:8])
+def test_no_question_keeps_the_server_from_all_others(question: str) -> None:
+    """In a process of its own: an expression that tries every division of a word holds the interpreter for years."""
+    code = """
+import json, sys
+from core.types import Message
+from serving.follow_up import focus, stand_alone
+question = json.load(sys.stdin)
+for before in ("How much leave is there in Germany?", question):
+    history = [Message(role="user", content=before), Message(role="assistant", content="28 days.")]
+    focus(stand_alone(question, history), history)
+print("over")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "over\n", done.stderr
