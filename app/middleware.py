@@ -36,6 +36,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "cache-control": "no-store",  # caches go by addresses, and what one tells depends on who asks, by cookie too
 }
 """Set on every response that did not set its own; the API's bodies are data, never pages."""
 

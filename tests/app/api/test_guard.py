@@ -124,6 +124,7 @@ async def test_headers_of_every_response(world: Any) -> None:
         assert headers["cross-origin-resource-policy"] == "same-origin"
         assert headers["referrer-policy"] == "no-referrer"
         assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["cache-control"] == "no-store"
     for bad in ("a b", "x" * 200, 'a"b', "ä"):
         made = (await world.http.get("/healthz", headers={"X-Request-Id": bad.encode()})).headers["x-request-id"]
         assert made != bad
