@@ -121,7 +121,14 @@ async def rebuild(path: Path, size: int, settings: IndexSettings) -> bool:
 def _command(path: Path, size: int, settings: IndexSettings) -> list[str]:
     return [
         *(sys.executable, "-m", "retrieval.edge_engine", str(path)),
-        *("--size", str(size), "--parent", str(os.getpid()), "--settings", settings.model_dump_json()),
+        *(
+            "--size",
+            str(size),
+            "--parent",
+            str(os.getpid()),
+            "--settings",
+            settings.model_dump_json(exclude={"kind", "qdrant"}),
+        ),
     ]
 
 

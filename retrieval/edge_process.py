@@ -47,7 +47,7 @@ def command(path: Path, socket: Path, size: int, settings: IndexSettings) -> lis
     return [
         *(sys.executable, "-m", "retrieval.edge_process"),
         *("--path", str(path), "--socket", str(socket), "--size", str(size)),
-        *("--parent", str(os.getpid()), "--settings", settings.model_dump_json()),
+        *("--parent", str(os.getpid()), "--settings", settings.embedded()),
     ]
 
 

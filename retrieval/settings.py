@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 PACKAGED = "all-MiniLM-L6-v2"
 """The model that comes with the installation; it was trained on English."""
@@ -17,9 +17,57 @@ class Room(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class IndexSettings(Room):
-    """The embedded index: its process, its patience and when it rebuilds its graph."""
+class QdrantSettings(Room):
+    """A Qdrant server or cluster. What shapes a collection holds from the next `footnote reindex` on."""
 
+    url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+",
+        description="Address of its REST interface, e.g. http://qdrant:6333.",
+    )
+    api_key: SecretStr | None = Field(default=None, description="Its API key, where it asks for one.")
+    grpc: bool = Field(default=False, description="Speak gRPC instead of REST.")
+    grpc_port: int = Field(default=6334, ge=1, le=65535, description="Port of its gRPC interface.")
+    collection: str = Field(
+        default="footnote",
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Each build of the index is a collection COLLECTION-N; COLLECTION is an alias of the one that "
+        "answers. Two installations on one Qdrant need two names.",
+    )
+    shard_number: int = Field(default=1, ge=1, description="Parts that a collection is cut into, over the nodes.")
+    replication_factor: int = Field(default=1, ge=1, description="Copies of each part, on as many nodes.")
+    write_consistency_factor: int = Field(
+        default=1, ge=1, description="Copies that must have a write before it counts as done."
+    )
+    vectors_on_disk: bool = Field(default=False, description="Keep the vectors on disk and cache them in memory.")
+    graph_on_disk: bool = Field(default=False, description="Keep the search graph on disk and cache it in memory.")
+    payload_on_disk: bool = Field(default=True, description="Read what is not filtered by from disk.")
+    quantization: Literal["none", "scalar"] = Field(
+        default="none",
+        description="scalar: search over 8-bit copies of the vectors in memory, a quarter of the size, and score the "
+        "best again with the vectors themselves.",
+    )
+    oversampling: float = Field(
+        default=2.0, ge=1, le=10, description="quantization: candidates scored again, for each one wanted."
+    )
+    write_batch: int = Field(default=256, ge=1, le=4096, description="Points sent in one request.")
+
+    @model_validator(mode="after")
+    def _enough_copies(self) -> Self:
+        if self.write_consistency_factor > self.replication_factor:
+            raise ValueError("write_consistency_factor cannot be more than replication_factor")
+        return self
+
+
+class IndexSettings(Room):
+    """The index: which engine keeps it, its patience, and when the embedded one rebuilds its graph."""
+
+    kind: Literal["edge", "qdrant"] = Field(
+        default="edge",
+        description="edge: the embedded engine in a process of its own; qdrant: a Qdrant server or cluster. Change it "
+        "with `footnote reindex`.",
+    )
+    qdrant: QdrantSettings = QdrantSettings()
     search_threads: int = Field(default=2, ge=1, le=64, description="Threads of the engine's search pool.")
     write_batch: int = Field(
         default=64, ge=1, le=1024, description="Points written between two looks at waiting searches."
@@ -44,6 +92,16 @@ class IndexSettings(Room):
         gt=0,
         description="Bytes of writes remembered during a rebuild; beyond them it is given up and tried later.",
     )
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> Self:
+        if self.kind == "qdrant" and self.qdrant.url is None:
+            raise ValueError("kind=qdrant needs the server's address: set FOOTNOTE_RETRIEVAL__INDEX__QDRANT__URL")
+        return self
+
+    def embedded(self) -> str:
+        """What the embedded engine's processes need to know, as JSON: never a server's address or key."""
+        return self.model_dump_json(exclude={"kind", "qdrant"})
 
 
 class LexicalSettings(Room):

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import itertools
 import math
+import os
 import struct
 import subprocess
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,44 +18,103 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qdrant_client import AsyncQdrantClient
 
 from core.errors import InvalidInput
 from core.types import Filters, SparseVector, Vectors
-from retrieval import edge_process, index_edge
+from retrieval import edge_process, index_edge, index_qdrant
+from retrieval.index_qdrant import QdrantIndex
 from retrieval.ports import Fusion, IndexPoint, IndexQuery, Scope, VectorIndex
 from retrieval.rpc import socket_path
-from retrieval.settings import IndexSettings
+from retrieval.settings import IndexSettings, QdrantSettings
+from tests import qdrant_http
 
 SIZE = 4
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 ALL = Scope(groups=None)
 
 
+Connect = Callable[[], Awaitable[VectorIndex]]
+
+
 @contextlib.contextmanager
-def edge(folder: Path) -> Iterator[Callable[[], VectorIndex]]:
+def edge(folder: Path) -> Iterator[Connect]:
+    """The embedded engine in its process."""
     settings = IndexSettings()
     socket = socket_path(folder, "index")
     process = subprocess.Popen(edge_process.command(folder / "index", socket, SIZE, settings))
+
+    async def connect() -> VectorIndex:
+        return index_edge.connect(socket, settings)
+
     try:
-        yield lambda: index_edge.connect(socket, settings)
+        yield connect
     finally:
         process.terminate()
         assert process.wait(30) == 0
 
 
-FACTORIES: dict[str, Callable[[Path], AbstractContextManager[Callable[[], VectorIndex]]]] = {"edge": edge}
+@contextlib.contextmanager
+def qdrant_local(folder: Path) -> Iterator[Connect]:
+    """qdrant-client's own engine in this process: exact search; payload indexes and quantization have no effect."""
+
+    async def connect() -> VectorIndex:
+        client = AsyncQdrantClient(":memory:")  # with a path it syncs its file for each point
+        index = QdrantIndex(client, "contract", SIZE, settings_for("http://unused"))
+        await index.ready(10)
+        return index
+
+    yield connect
+
+
+@contextlib.contextmanager
+def qdrant_wire(folder: Path) -> Iterator[Connect]:
+    """The same engine behind Qdrant's REST interface, in a process of its own."""
+    with qdrant_http.serve() as url:
+        yield _connecting(url, "contract")
+
+
+@contextlib.contextmanager
+def qdrant_server(folder: Path) -> Iterator[Connect]:
+    """A real server, the one that FOOTNOTE_TEST_QDRANT_URL names."""
+    url, name = os.environ["FOOTNOTE_TEST_QDRANT_URL"], f"footnote-test-{uuid.uuid4().hex[:12]}"
+    try:
+        yield _connecting(url, name)
+    finally:
+        asyncio.run(index_qdrant.connect(name, SIZE, settings_for(url)).drop())
+
+
+def settings_for(url: str) -> IndexSettings:
+    return IndexSettings(kind="qdrant", qdrant=QdrantSettings(url=url, quantization="scalar", write_batch=100))
+
+
+def _connecting(url: str, name: str) -> Connect:
+    async def connect() -> VectorIndex:
+        index = index_qdrant.connect(name, SIZE, settings_for(url))
+        await index.ready(30)
+        return index
+
+    return connect
+
+
+FACTORIES: dict[str, Callable[[Path], AbstractContextManager[Connect]]] = {
+    "edge": edge,
+    "qdrant_local": qdrant_local,
+    "qdrant_wire": qdrant_wire,
+    **({"qdrant_server": qdrant_server} if os.environ.get("FOOTNOTE_TEST_QDRANT_URL") else {}),
+}
 
 
 @pytest.fixture(scope="module", params=FACTORIES)
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connect]:
     with FACTORIES[request.param](tmp_path_factory.mktemp("engine")) as connect:
         yield connect
 
 
 @pytest.fixture
-async def index(engine: Callable[[], VectorIndex]) -> AsyncIterator[VectorIndex]:
+async def index(engine: Connect) -> AsyncIterator[VectorIndex]:
     """An empty index: a client of the module's one engine."""
-    index = engine()
+    index = await engine()
     await index.delete_versions(list(await index.versions()))
     yield index
     await index.close()
@@ -300,6 +360,7 @@ async def test_a_large_upsert_while_others_search(index: VectorIndex) -> None:
     writing = asyncio.create_task(index.upsert(points))
     seen = [await index.count(ALL)]
     for _ in itertools.takewhile(lambda _: not writing.done(), itertools.count()):
+        await asyncio.sleep(0)  # an engine in this process answers without ever giving way
         assert len(await index.search(query(mode="hybrid"))) <= 10
         seen.append(await index.count(ALL))
     await writing
