@@ -6,13 +6,15 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from agents.asker import Asker
 from agents.condense import condense, is_pleasantry
+from agents.packing import Packed, fitting
 from agents.settings import AgentSettings
 from agents.stopwatch import Stopwatch
 from agents.verify import SimilarityVerifier, Verifier
 from agents.writing import Writer, Writing, status
 from core.errors import FootnoteError, InvalidInput
-from core.ports import Embedder, Generator, Searcher
+from core.ports import Embedder, Generator, PromptWindow, Searcher
 from core.types import (
     Answer,
     AnswerEvent,
@@ -62,10 +64,12 @@ class Answerer:
         settings: AgentSettings,
         *,
         verifier: Verifier | None = None,
+        window: PromptWindow | None = None,
     ) -> None:
         self._searcher = searcher
         self._generator = generator
         self._settings = settings
+        self._window = window
         self._writer = Writer(generator, verifier or SimilarityVerifier(embedder, settings.verify), settings)
 
     async def run(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
@@ -82,14 +86,17 @@ class Answerer:
             return
         yield status("condense")
         with watch.stage("condense"):
-            condensed = await condense(asked, request.history, self._generator, request.adapter, self._settings)
+            asker = Asker.of(request.principal, request.adapter)
+            condensed = await condense(asked, request.history, self._generator, asker, self._settings)
         yield status("retrieve")
         with watch.stage("retrieve"):
             found = await self._retrieve(request, condensed.question)
-        sources = tuple(_source(n, hit) for n, hit in enumerate(found.hits[: self._settings.sources], start=1))
+        packed = await self._packed(condensed.question, found)
+        sources = packed.sources
         yield AnswerEvent(name="sources", data={"sources": sources})
         writing = self._writing(request, condensed.question, sources, watch)
-        degraded = tuple(dict.fromkeys((*condensed.degraded, *found.degraded)))
+        narrowed = ("context_cut",) if packed.cut else ()
+        degraded = tuple(dict.fromkeys((*condensed.degraded, *found.degraded, *narrowed)))
         if sources:
             try:
                 async with aclosing(self._writer.write(writing)) as events:
@@ -130,9 +137,17 @@ class Answerer:
             )
         )
 
+    async def _packed(self, question: str, found: SearchResult) -> Packed:
+        offered = [_source(n, hit) for n, hit in enumerate(found.hits[: self._settings.sources], start=1)]
+        return await fitting(question, offered, self._window, self._settings.max_tokens)
+
     def _writing(self, request: AnswerRequest, question: str, sources: tuple[Source, ...], watch: Stopwatch) -> Writing:
         return Writing(
-            question=question, sources=sources, history=request.history, adapter=request.adapter, watch=watch
+            question=question,
+            sources=sources,
+            history=request.history,
+            asker=Asker.of(request.principal, request.adapter),
+            watch=watch,
         )
 
     def _done(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agents.asker import Asker
 from agents.prompting import condense_messages
 from agents.schema import condense_schema, read_question
 from agents.settings import AgentSettings
@@ -47,7 +48,7 @@ def recent(history: Sequence[Message], turns: int) -> tuple[Message, ...]:
 
 
 async def condense(
-    question: str, history: Sequence[Message], generator: Generator, adapter: str | None, settings: AgentSettings
+    question: str, history: Sequence[Message], generator: Generator, asker: Asker, settings: AgentSettings
 ) -> Condensed:
     """The question as it would be asked without the conversation.
 
@@ -62,7 +63,9 @@ async def condense(
         schema=condense_schema(settings.max_question_chars),
         question=question,
         history=turns,
-        adapter=adapter,
+        adapter=asker.adapter,
+        caller=asker.caller,
+        scope=asker.scope,
         max_tokens=CONDENSE_TOKENS,
         timeout=settings.condense_seconds,
     )

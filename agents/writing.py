@@ -8,7 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from agents.asker import Asker
 from agents.growing import GrowingAnswer
+from agents.packing import arranged
 from agents.prompting import answer_messages
 from agents.schema import Draft, answer_schema, read_answer
 from agents.settings import AgentSettings
@@ -32,7 +34,7 @@ class Writing:
     question: str
     sources: tuple[Source, ...]
     history: tuple[Message, ...]
-    adapter: str | None
+    asker: Asker
     watch: Stopwatch
     statements: list[Statement] = field(default_factory=list)
     generation: Generation | None = None
@@ -78,6 +80,7 @@ class Writer:
         final: Generation | None = None
         try:
             while (delta := await self._next(writing, stream, deadline)) is not None:
+                writing.watch.mark("first_token")
                 final = delta.final or final
                 for grown in growing.feed(delta.text):
                     if grown.draft is None:
@@ -118,12 +121,14 @@ class Writer:
     def _request(self, writing: Writing, ids: list[str], deadline: float) -> GenerationRequest:
         return GenerationRequest(
             task="answer",
-            messages=answer_messages(writing.question, writing.sources),
+            messages=answer_messages(writing.question, arranged(writing.sources)),
             schema=answer_schema(ids, self._settings.output),
             question=writing.question,
             history=writing.history,
             sources=writing.sources,
-            adapter=writing.adapter,
+            adapter=writing.asker.adapter,
+            caller=writing.asker.caller,
+            scope=writing.asker.scope,
             max_tokens=self._settings.max_tokens,
             timeout=max(deadline - time.perf_counter(), 0.001),
         )

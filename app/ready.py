@@ -56,7 +56,7 @@ class Ready:
         asked = {
             "database": _why_not(services.store.ping()),
             "index": _why_not(services.index.count(Scope(groups=None))),
-            "generator": _why_not(_named(services)),
+            "generator": _why_not(services.generator.check()),
         }
         parts = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
         self._log(parts)
@@ -100,7 +100,3 @@ async def _notes(services: Services) -> dict[str, str]:
             "Documents that could not be read when the index was rebuilt answer nothing; upload or delete them."
         )
     return notes
-
-
-async def _named(services: Services) -> str:
-    return services.generator.info.name

@@ -15,6 +15,7 @@ from app.unfinished import Unfinished
 from core.ports import Generator, Searcher
 from core.types import Box
 from retrieval.ports import VectorIndex
+from serving.queue import QueuedGenerator
 
 RenderPage = Callable[[Path, int, Sequence[Box]], Awaitable[bytes]]
 """Draws a page, counted from 1, of the file at a path as PNG, with these boxes highlighted."""
@@ -39,7 +40,8 @@ class Services:
     `generation` is the index build this process answers from, `pipeline` the fingerprint under which uploads are read
     and chunked. `workers` says how each worker process fares, and `lacking` of how many live documents the index lacks
     passages: those being put back, and those that it was built without. `processes` are the ids of the processes that
-    belong to the server, by name; `index_state` asks the index and raises `IndexUnavailable`.
+    belong to the server, by name; `index_state` asks the index and raises `IndexUnavailable`; `queue` is where requests
+    wait for the generator, if they do.
     """
 
     settings: Settings
@@ -58,3 +60,4 @@ class Services:
     index_state: Callable[[], Awaitable[IndexState]]
     lacking: Callable[[], tuple[int, int]]
     render: RenderPage
+    queue: QueuedGenerator | None = None

@@ -15,6 +15,7 @@ from agents.answer import Answerer
 from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
 from app.gaps import CandidSearcher, Gaps
+from app.generators import writing
 from app.services import IndexState, Services
 from app.settings import Settings
 from app.store.blobs import FolderBlobs
@@ -24,7 +25,7 @@ from app.streams import MemoryStreams
 from app.supervisor import Child, Supervisor
 from app.unfinished import Unfinished
 from core.errors import ConfigurationError, IndexMismatch, IndexUnavailable
-from core.ports import Embedder, Generator, Searcher
+from core.ports import Embedder, Searcher
 from core.types import Box
 from ingestion import pipeline
 from ingestion.render import render_page
@@ -106,15 +107,6 @@ def searcher(settings: Settings, embed: Embedder, index: VectorIndex, store: Sto
         settings=settings.retrieval.search,
         reads=reader_of(settings.retrieval.embedder.read_scripts),
     )
-
-
-def generator(settings: Settings, embed: Embedder) -> Generator:
-    """The configured generator. It reads no more of a question than searching does, which says so."""
-    from retrieval.questions import ShortQuestions
-    from serving.extractive import ExtractiveGenerator
-
-    embed = ShortQuestions(embed, settings.retrieval.search.max_query_tokens)
-    return ExtractiveGenerator(embed, settings.serving.extractive)
 
 
 def fingerprints(settings: Settings, embed: Embedder) -> Fingerprints:
@@ -229,7 +221,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         gaps = await stack.enter_async_context(Gaps(store, index, generation.id).watched())
         # In a thread: a cross-encoder takes seconds to load, and the health check answers meanwhile.
         search = CandidSearcher(await asyncio.to_thread(searcher, settings, embed, index, store), gaps)
-        generate = generator(settings, embed)
+        written = writing(settings, embed)
+        stack.push_async_callback(written.generator.close)
         uploads = Unfinished(settings.data_dir / "uploads", settings.http)
         await stack.enter_async_context(uploads.swept())
         for number in range(settings.jobs.workers):  # last: nothing of what is asked waits for them
@@ -241,8 +234,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             uploads=uploads,
             index=index,
             searcher=search,
-            generator=generate,
-            answerer=Answerer(search, generate, embed, settings.agents),
+            generator=written.generator,
+            queue=written.queue,
+            answerer=Answerer(search, written.generator, embed, settings.agents, window=written.window),
             streams=MemoryStreams(retention=settings.http.stream_retention),
             generation=generation.id,
             pipeline=generation.pipeline,

@@ -20,6 +20,7 @@ FootnoteError
 │   ├── IndexUnavailable
 │   ├── EmbedderUnavailable
 │   ├── GeneratorUnavailable
+│   │   └── GeneratorBusy      it has as much in hand as it may; asking again later will help
 │   ├── StoreUnavailable
 │   │   └── DiskFull
 │   └── DeadlineExceeded
@@ -117,6 +118,10 @@ class EmbedderUnavailable(Unavailable):
 
 class GeneratorUnavailable(Unavailable):
     code = "generator_unavailable"
+
+
+class GeneratorBusy(GeneratorUnavailable):
+    code = "generator_busy"
 
 
 class StoreUnavailable(Unavailable):

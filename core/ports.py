@@ -13,6 +13,7 @@ from core.types import (
     Generation,
     GenerationRequest,
     GeneratorInfo,
+    Message,
     SearchRequest,
     SearchResult,
     Vectors,
@@ -73,6 +74,26 @@ class Generator(Protocol):
 
     def stream(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         """The output in pieces as they are written; the last one carries the whole. Raises as `complete` does."""
+        ...
+
+    async def check(self) -> None:
+        """Quick and free of side effects. Raises `GeneratorUnavailable` where a request would certainly fail."""
+        ...
+
+    async def close(self) -> None:
+        """Gives back connections and memory; no call follows."""
+        ...
+
+
+class PromptWindow(Protocol):
+    """How much a generator reads at a time, in its own tokens. Never raises: what cannot be asked is estimated high."""
+
+    async def room(self, max_tokens: int) -> int:
+        """The tokens a prompt may have when `max_tokens` are to be written."""
+        ...
+
+    async def count(self, messages: Sequence[Message]) -> int:
+        """The tokens of a prompt, the model's own frame around it included; never too few."""
         ...
 
 

@@ -393,7 +393,9 @@ class GenerationRequest:
     """What a generator is asked to write.
 
     `messages` is the prompt; `schema` the JSON schema its output must satisfy. `question`, `history` and `sources` say
-    as data what the prompt says as prose, for generators that do not read prose. `timeout` is in seconds.
+    as data what the prompt says as prose, for generators that do not read prose. `timeout` is in seconds. `caller` is
+    whose turn it takes where requests wait for one another; requests of one `scope` may share what an engine remembers
+    of prompts, because whoever sent them may read the same.
     """
 
     task: GenerationTask
@@ -406,6 +408,8 @@ class GenerationRequest:
     max_tokens: int = 1024
     temperature: float = 0.0
     timeout: float = 60.0
+    caller: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

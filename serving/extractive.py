@@ -58,6 +58,12 @@ class ExtractiveGenerator:
             yield Delta(text=piece)
         yield Delta(text=pieces[-1], final=Generation(text="".join(pieces), generator=self.info))
 
+    async def check(self) -> None:
+        """Nothing that it needs can be missing by itself."""
+
+    async def close(self) -> None:
+        """It holds nothing open; the embedder is somebody else's."""
+
     async def best(self, request: GenerationRequest) -> Extract:
         """The chosen sentences whatever the threshold says. Raises `GeneratorUnavailable` or `DeadlineExceeded`."""
         bounds = _Bounds.of(request.schema, self._settings)

@@ -16,6 +16,7 @@ from app.cli.client import own_key, readiness, running_server, why_not
 from app.cli.output import Exit, out, plain, put_json
 from app.settings import Settings, load_settings
 from core.errors import FootnoteError
+from core.ports import Embedder
 
 _LOW_DISK = 2 * 2**30
 
@@ -85,9 +86,23 @@ def _models(settings: Settings) -> Iterator[Finding]:
         yield Finding("embedder", "ok", f"{settings.retrieval.embedder.kind}, {embed.size} dimensions")
         wiring.reranker(settings, embed)
         yield Finding("reranker", "ok", settings.retrieval.reranker.kind)
-        yield Finding("generator", "ok", wiring.generator(settings, embed).info.name)
+        yield asyncio.run(_generator(settings, embed))
     except FootnoteError as error:
         yield Finding("models", "missing", error.message)
+
+
+async def _generator(settings: Settings, embed: Embedder) -> Finding:
+    """Raises `ConfigurationError` where a setting is missing; a model's server that is down may come up later."""
+    from app.generators import writing
+
+    generator = writing(settings, embed).generator
+    try:
+        await generator.check()
+    except FootnoteError as error:
+        return Finding("generator", "warning", error.message)
+    finally:
+        await generator.close()
+    return Finding("generator", "ok", generator.info.name)
 
 
 async def _state(settings: Settings) -> list[Finding]:

@@ -156,6 +156,12 @@ class ScriptedGenerator:
         finally:
             self.stopped += 1
 
+    async def check(self) -> None:
+        """There is nothing that could be missing."""
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
     async def _step(self) -> None:
         if self.hold is not None:
             await self.hold.acquire()

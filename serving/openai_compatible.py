@@ -1,0 +1,228 @@
+"""A language model behind any server that speaks OpenAI's protocol: vLLM, Ollama, SGLang, TGI, hosted APIs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from core.errors import GenerationInvalid, GeneratorUnavailable
+from core.types import Delta, Generation, GenerationRequest, GeneratorInfo, Message, Usage
+from serving.endpoint import BROKE_OFF, Endpoint
+from serving.settings import EndpointSettings
+
+BLANKS = 200
+"""White space in a row after which an output is given up: some models write nothing else until their limit."""
+DEFAULT_WINDOW = 8_192
+"""Tokens read and written at a time where neither the settings nor the server say."""
+_FRAME = 32
+"""Tokens allowed for what a chat template puts around one message."""
+_SHORT = 5.0
+"""Seconds for a call that a server answers at once."""
+
+
+class _Piece(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    delta: _Piece = _Piece()
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Chunk(BaseModel):
+    """https://platform.openai.com/docs/api-reference/chat-streaming, or the error that ends a stream."""
+
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+    system_fingerprint: str | None = None
+    error: Any = None
+
+
+class OpenAICompatibleGenerator:
+    """Chat completions under a JSON schema. What `adapter` names is asked for as a model of its own."""
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        self._settings = settings
+        self._endpoint = Endpoint(settings)
+        self._fingerprint: str | None = None
+        self._window: int | None = settings.window
+
+    @property
+    def info(self) -> GeneratorInfo:
+        """The model's name; the fingerprint has what the server last told of itself."""
+        return self._info(None, self._fingerprint)
+
+    async def complete(self, request: GenerationRequest) -> Generation:
+        """The whole output. Raises `GeneratorUnavailable`, `GenerationInvalid` or `DeadlineExceeded`."""
+        async with aclosing(self.stream(request)) as pieces:
+            async for piece in pieces:
+                if piece.final is not None:
+                    return piece.final
+        raise AssertionError("a stream ends in its final piece or raises")
+
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Delta]:
+        """The output as it is written. Closing the iterator stops the engine. Raises as `complete` does."""
+        told = _Told()
+        async with aclosing(self._endpoint.events("/chat/completions", self._body(request), request.timeout)) as events:
+            async for data in events:
+                for piece in told.take(_chunk(data)):
+                    yield Delta(text=piece)
+        self._fingerprint = told.fingerprint or self._fingerprint
+        yield Delta(
+            text="",
+            final=Generation(
+                text=told.whole(request.max_tokens),
+                generator=self._info(request.adapter, told.fingerprint),
+                usage=told.usage,
+            ),
+        )
+
+    async def check(self) -> None:
+        """Asks for the list of models. Raises `GeneratorUnavailable` where the model is not on it."""
+        names = [str(each.get("id")) for each in await self._models()]
+        if self._settings.model not in names:
+            listed = ", ".join(sorted(names)[:10]) or "none"
+            raise GeneratorUnavailable(
+                f"The model's server does not list {self._settings.model!r}; it has {listed}. "
+                "Set FOOTNOTE_SERVING__ENDPOINT__MODEL to one of them."
+            )
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        await self._endpoint.close()
+
+    # ---- the prompt's size: the port PromptWindow --------------------------------------------------------------
+
+    async def room(self, max_tokens: int) -> int:
+        """The tokens a prompt may have. What vLLM says of its window is asked once."""
+        if self._window is None and self._settings.flavour == "vllm":
+            try:
+                mine = [each for each in await self._models() if each.get("id") == self._settings.model]
+                self._window = int(mine[0]["max_model_len"]) if mine else None
+            except (GeneratorUnavailable, KeyError, TypeError, ValueError):
+                self._window = None  # asked again by the next question
+        return (self._window or DEFAULT_WINDOW) - max_tokens
+
+    async def count(self, messages: Sequence[Message]) -> int:
+        """The engine's own count; where there is none, as many as there are bytes, which no byte-level tokenizer
+        exceeds."""
+        if self._settings.flavour == "vllm":
+            body = {"model": self._settings.model, "messages": _messages(messages)}
+            try:
+                return int((await self._endpoint.ask("POST", "//tokenize", body, _SHORT))["count"])
+            except (GeneratorUnavailable, KeyError, TypeError, ValueError):
+                pass
+        return _FRAME + sum(len(each.content.encode("utf-8", "replace")) + _FRAME for each in messages)
+
+    # ---- parts -------------------------------------------------------------------------------------------------
+
+    async def _models(self) -> list[Any]:
+        listing = await self._endpoint.ask("GET", "/models", None, _SHORT)
+        found = listing.get("data") if isinstance(listing, dict) else None
+        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+    def _info(self, adapter: str | None, fingerprint: str | None) -> GeneratorInfo:
+        model = self._settings.model
+        return GeneratorInfo(
+            name=model, fingerprint=f"{model}:{fingerprint}" if fingerprint else model, adapter=adapter
+        )
+
+    def _body(self, request: GenerationRequest) -> dict[str, Any]:
+        schema = dict(request.schema) if self._settings.string_lengths else _without_lengths(request.schema)
+        body: dict[str, Any] = {
+            "model": request.adapter or self._settings.model,
+            "messages": _messages(request.messages),
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": request.task, "strict": True, "schema": schema},
+            },
+            self._settings.max_tokens_field: request.max_tokens,
+            "temperature": request.temperature,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if self._settings.flavour == "vllm" and request.scope:
+            body["cache_salt"] = hashlib.sha256(request.scope.encode("utf-8", "replace")).hexdigest()
+        return body | self._settings.extra
+
+
+@dataclass(kw_only=True)
+class _Told:
+    """What a stream has told so far."""
+
+    text: list[str] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    fingerprint: str | None = None
+    finish: str | None = None
+    blanks: int = 0
+
+    def take(self, chunk: _Chunk) -> list[str]:
+        """The new pieces. Raises `GenerationInvalid` for a refusal or endless white space."""
+        if chunk.error is not None:
+            raise GeneratorUnavailable(BROKE_OFF)
+        self.fingerprint = chunk.system_fingerprint or self.fingerprint
+        if chunk.usage is not None:
+            self.usage = Usage(prompt_tokens=chunk.usage.prompt_tokens, completion_tokens=chunk.usage.completion_tokens)
+        pieces = []
+        for choice in chunk.choices:
+            self.finish = choice.finish_reason or self.finish
+            if choice.delta.refusal:
+                raise GenerationInvalid("The model refused to answer. Ask in other words.")
+            if piece := choice.delta.content:
+                self._watch_blanks(piece)
+                pieces.append(piece)
+        self.text += pieces
+        return pieces
+
+    def whole(self, max_tokens: int) -> str:
+        """The output at its end. Raises `GenerationInvalid` where the limit of tokens cut it off."""
+        if self.finish is None:
+            raise GeneratorUnavailable(BROKE_OFF)
+        if self.finish == "length":
+            raise GenerationInvalid(
+                f"The generator reached its limit of {max_tokens:,} tokens before its answer was whole. Ask for less "
+                "at once, or allow more with FOOTNOTE_AGENTS__MAX_TOKENS."
+            )
+        return "".join(self.text)
+
+    def _watch_blanks(self, piece: str) -> None:
+        words = piece.rstrip()
+        self.blanks = len(piece) - len(words) if words else self.blanks + len(piece)
+        if self.blanks > BLANKS:
+            raise GenerationInvalid("The generator wrote nothing but white space. Ask again.")
+
+
+def _chunk(data: str) -> _Chunk:
+    try:
+        return _Chunk.model_validate_json(data)
+    except ValidationError:
+        raise GeneratorUnavailable("The generator's server does not speak OpenAI's protocol. Set another.") from None
+
+
+def _messages(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """As OpenAI wants them; halves of surrogate pairs cannot be sent."""
+    return [
+        {"role": each.role, "content": each.content.encode("utf-8", "replace").decode("utf-8")} for each in messages
+    ]
+
+
+def _without_lengths(schema: Any) -> Any:
+    if isinstance(schema, Mapping):
+        kept = {key: _without_lengths(value) for key, value in schema.items()}
+        if kept.get("type") == "string":
+            kept = {key: value for key, value in kept.items() if key not in ("minLength", "maxLength")}
+        return kept
+    if isinstance(schema, list):
+        return [_without_lengths(each) for each in schema]
+    return schema
