@@ -45,7 +45,9 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     keeper = Keeper(boot, metrics.history, durations, trace_days=settings.history.trace_days)
 
     async def farewell() -> None:
-        """Ends the streams that would have no end: whoever listens calls it before it waits for callers to leave."""
+        """Lets answers be finished for a while, then ends every stream: whoever listens calls it before it waits for
+        callers to leave."""
+        await runs.drain(settings.http.drain_seconds)
         await runs.close()
         await watch.close()
 
@@ -56,7 +58,8 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
         try:
             yield
         finally:
-            await farewell()
+            await runs.close()
+            await watch.close()
             await keeper.close()
             await boot.stop()
 

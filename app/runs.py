@@ -60,7 +60,13 @@ class AnswerRuns:
         self._share = share
         self._tracing = tracing
         self._runs: dict[str, Run] = {}
+        self._leaving = False
         self._closing = False
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the server is stopping and takes no more questions."""
+        return self._leaving
 
     async def start(self, services: Services, question: Question) -> Run:
         """Records the question, opens its stream and begins to answer.
@@ -69,7 +75,7 @@ class AnswerRuns:
         `TooManyRequests` where the caller has its share already and `Unavailable` while too much is being written in
         all. From then on errors are the stream's and the record's to tell.
         """
-        if self._closing:
+        if self._leaving:
             raise Unavailable("The server is stopping; ask again in a moment.")
         _check_length(question.text, services.settings.agents.max_question_chars)
         give_back = self._share.take(question.caller)
@@ -124,9 +130,15 @@ class AnswerRuns:
             raise Conflict("This answer is not being written any more; there is nothing to cancel.")
         run.task.cancel()
 
+    async def drain(self, seconds: float) -> None:
+        """Takes no more questions, and gives the answers being written so long to be finished."""
+        self._leaving = True
+        if tasks := [run.task for run in self._runs.values()]:
+            await asyncio.wait(tasks, timeout=seconds)
+
     async def close(self) -> None:
         """Stops every answer, and waits until each has said so and how each came about is kept."""
-        self._closing = True
+        self._leaving = self._closing = True
         tasks = [run.task for run in self._runs.values()]
         for task in tasks:
             task.cancel()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
 import uvicorn
+
+_LOOK = 0.1
 
 
 class Server(uvicorn.Server):
@@ -17,6 +20,10 @@ class Server(uvicorn.Server):
         self._farewell = farewell
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, after the farewell."""
-        await self._farewell()
+        """As uvicorn's, after the farewell, which a second signal cuts short."""
+        farewell = asyncio.ensure_future(self._farewell())
+        while not farewell.done() and not self.force_exit:
+            await asyncio.wait({farewell}, timeout=_LOOK)
+        if not farewell.cancel():
+            farewell.result()
         await super().shutdown(sockets)

@@ -85,6 +85,9 @@ class HttpSettings(Room):
         le=604_800,
         description="Seconds in which a deleted document can be restored; 0 deletes for good at once.",
     )
+    drain_seconds: float = Field(
+        default=15.0, ge=0, le=3600, description="Seconds that answers being written get when the server is stopped."
+    )
     stream_retention: float = Field(default=600.0, gt=0, description="Seconds a finished stream can be replayed.")
     streams_per_caller: int = Field(
         default=64, ge=1, description="Streams, and requests waiting for an answer, that one caller may have open."

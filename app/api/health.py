@@ -39,7 +39,7 @@ class Readiness(Shape):
     """Whether questions can be answered. `workers` is for information: questions do not need them."""
 
     status: str = Field(
-        description="ready, starting, unavailable (for now) or failed (until the settings are mended)",
+        description="ready, starting, stopping, unavailable (for now) or failed (until the settings are mended)",
         examples=["ready"],
     )
     missing: list[str] = Field(examples=[[]])
@@ -94,11 +94,12 @@ async def readyz(request: Request, response: Response, insider: Insider) -> Read
         for name, reason in found.parts.items()
     }
     missing = [name for name, part in parts.items() if not part.ok]
-    if missing:
+    stopping = request.app.state.runs.leaving
+    if missing or stopping:
         response.status_code = 503
         response.headers["Retry-After"] = "2"
     return Readiness(
-        status="unavailable" if missing else "ready",
+        status="stopping" if stopping else "unavailable" if missing else "ready",
         missing=missing,
         parts=parts,
         workers=dict(services.workers()),

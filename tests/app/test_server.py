@@ -46,3 +46,22 @@ async def test_streams_are_ended_and_not_cut_off() -> None:
         server.should_exit = True
         assert [(await reader).text for reader in readers] == ["first last"] * 5
     await serving
+
+
+async def test_a_second_signal_cuts_the_farewell_short() -> None:
+    async def endless() -> None:
+        await asyncio.Event().wait()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None: ...
+
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = Server(uvicorn.Config(application, lifespan="off", log_config=None), endless)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    server.should_exit = True  # what uvicorn makes of the first signal
+    await asyncio.sleep(0.3)
+    assert not serving.done()
+    server.force_exit = True  # and of the second
+    await asyncio.wait_for(serving, 30)

@@ -217,6 +217,35 @@ async def test_a_stopping_server_says_so_on_its_streams(world: Any) -> None:
     assert refused.status_code == 503
 
 
+async def test_a_server_that_is_stopped_finishes_what_it_writes_and_begins_nothing(world: Any) -> None:
+    await world.handbook()
+    world.generator.hold = asyncio.Semaphore(0)
+    asking = asyncio.create_task(world.http.post("/v1/answers", json={"question": "leave?"}))
+    while not world.generator.requests:
+        await asyncio.sleep(0.01)
+    leaving = asyncio.create_task(world.app.state.runs.drain(60))
+    await asyncio.sleep(0)
+    refused = await world.http.post("/v1/answers", json={"question": "leave?"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+    state = await world.http.get("/readyz")
+    assert (state.status_code, state.json()["status"]) == (503, "stopping")
+    for _ in range(1000):
+        world.generator.hold.release()
+    assert (await asking).status_code == 200
+    await leaving
+
+
+async def test_a_stopped_server_waits_only_so_long(world: Any) -> None:
+    await world.handbook()
+    world.generator.hold = asyncio.Semaphore(0)
+    asking = asyncio.create_task(world.http.post("/v1/answers", json={"question": "leave?"}))
+    while not world.generator.requests:
+        await asyncio.sleep(0.01)
+    await world.app.state.runs.drain(0.05)
+    await world.app.state.runs.close()
+    assert (await asking).status_code == 503
+
+
 async def test_feedback_on_an_answer(world: Any) -> None:
     await world.handbook()
     answer = (await world.http.post("/v1/answers", json={"question": "How much leave?"})).json()
