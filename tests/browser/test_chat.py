@@ -389,6 +389,18 @@ def test_too_long_a_question_cannot_be_sent(page: Page, site: Any) -> None:
     expect(page.get_by_role("button", name="Send")).to_be_enabled()
 
 
+def test_on_phones_the_count_of_signs_covers_nothing(site: Any, new_page: Callable[..., Page]) -> None:
+    page = new_page(site, width=360, height=740, locale="de-DE")
+    page.goto("/")
+    page.get_by_role("textbox", name="Ihre Frage").fill("x" * 5000)
+    count = page.get_by_text("5.000 von 4.000 Zeichen").bounding_box()
+    assert count
+    for button in page.locator(".composer-tools").get_by_role("button").all():
+        box = button.bounding_box()
+        assert box
+        assert box["y"] >= count["y"] + count["height"] or box["x"] >= count["x"] + count["width"]
+
+
 def test_copy_and_export_keep_the_footnotes(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/")
@@ -512,3 +524,5 @@ def test_the_chat_is_accessible(site: Any, new_page: Callable[..., Page], axe: C
     axe(page)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= width
+    dialog = page.get_by_role("dialog", name="Narrow what is asked")
+    assert dialog.evaluate("each => each.scrollWidth <= each.clientWidth")

@@ -12,7 +12,7 @@ export async function suggestions(signal) {
   // The question is put in the document's language: others than these the page does not speak.
   const fit = items.filter((item) => item.version_id && item.chunks > 0 && SPOKEN.has(item.language));
   const looked = await Promise.all(spread(fit, LOOKED_AT).map((item) => questionOf(item, signal)));
-  return { empty: items.length === 0, questions: looked.filter(Boolean).slice(0, MOST) };
+  return { empty: items.length === 0, questions: [...new Set(looked.filter(Boolean))].slice(0, MOST) };
 }
 
 /** So many of a list, from all along it. */
