@@ -283,8 +283,23 @@ def _sentence(item: Mapping[str, Any]) -> str:
         return "This field is not known."
     if item.get("type") == "missing":
         return "This field is required."
+    if item.get("type") == "model_attributes_type" and len(item.get("loc", ())) == 1:
+        return "Send a JSON object, as `Content-Type: application/json`."
+    if item.get("type") in _SAID:
+        return _SAID[item["type"]].format(**context)
     message = str(item.get("msg", "")).removeprefix("Value error, ")
     return message if message.endswith(".") else message + "."
+
+
+_SAID: Mapping[str, str] = {
+    "string_pattern_mismatch": "Write small letters, digits, - and _; 64 at most, and no sign first.",
+    "greater_than_equal": "This must be at least {ge}.",
+    "less_than_equal": "This must be at most {le}.",
+    "literal_error": "This must be one of {expected}.",
+    "int_parsing": "This must be a whole number.",
+    "int_type": "This must be a whole number.",
+}
+"""Our words for what callers get wrong most often. The only pattern there is is that of a collection's name."""
 
 
 def _title(status: int) -> str:
