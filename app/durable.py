@@ -7,7 +7,7 @@ worker's event loop, so a step hands its coroutine over and waits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from typing import Any, Literal
 
@@ -119,6 +119,23 @@ class DurableJobs:
             return "unknown"
         return "active" if status.status in {"PENDING", "ENQUEUED", "DELAYED"} else "over"
 
+    async def others(self) -> set[str]:
+        """The executors besides this one that have jobs in hand, or had when they died."""
+        from dbos import DBOS
+
+        found = await asyncio.to_thread(DBOS.list_workflows, status="PENDING", load_input=False, load_output=False)
+        return {each.executor_id for each in found if each.executor_id} - {self._executor}
+
+    async def take_over(self, executors: Collection[str]) -> None:
+        """Puts back into the queue what executors had in hand that are gone; it goes on at its stage.
+
+        Of several who do so at once each job is put back by one. What a gone executor still does, cut off as it may
+        be, is not recorded any more.
+        """
+        from dbos import DBOS
+
+        await asyncio.to_thread(DBOS._recover_pending_workflows, sorted(executors))
+
     async def close(self) -> None:
         """Stops taking jobs and breaks off those in hand; the next process takes them up again at their stage."""
         from dbos import DBOS
@@ -127,7 +144,7 @@ class DurableJobs:
         for task in self._in_hand:
             task.cancel()
         await asyncio.gather(*self._in_hand, return_exceptions=True)
-        await asyncio.to_thread(DBOS.destroy)
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)  # it may be opened again
 
 
 def _workflow_id(job_id: str, attempt: int) -> str:

@@ -1,4 +1,5 @@
-"""What the server does each minute for whoever looks at it later: figures are kept, old traces forgotten."""
+"""What the server does each minute for whoever looks at it later: figures are kept, old traces forgotten, and answers
+whose server has died are said to be interrupted."""
 
 from __future__ import annotations
 
@@ -51,6 +52,7 @@ class Keeper:
             services = self._boot.services
             await self._durations.look(services.store.jobs)
             jobs = await services.store.figures.queue()
+            await services.store.answers.interrupt()
         except FootnoteError:
             return
         self._history.queue(jobs.get("queued", 0), jobs.get("running", 0))

@@ -17,8 +17,9 @@ log = logging.getLogger("footnote.repair")
 async def repair(shop: Workshop) -> None:
     """Compares and mends; each document on its own, so that one that cannot be mended does not keep the others."""
     indexed = await shop.index.versions()
-    live = await shop.store.documents.live_counts(shop.generation)
+    # In this order: a version that another worker publishes meanwhile is unfinished, or live, or both.
     unfinished = {job.version_id for job in await shop.store.jobs.unfinished()}
+    live = await shop.store.documents.live_counts(shop.generation)
     dead = [version_id for version_id in indexed if version_id not in live and version_id not in unfinished]
     if dead:
         log.info("removing the points of %d versions that no longer answer", len(dead))

@@ -108,7 +108,9 @@ class HttpSettings(Room):
 class JobSettings(Room):
     """How ingestion jobs run."""
 
-    workers: int = Field(default=1, ge=0, description="Worker processes the server starts; 0 when they run elsewhere.")
+    workers: int = Field(
+        default=1, ge=0, description="Worker processes the server starts; 0 where `footnote worker` runs beside it."
+    )
     concurrency: int = Field(default=2, ge=1, description="Documents one worker has in hand at a time.")
     nice: int = Field(default=10, ge=0, le=19, description="Niceness of workers, so that questions come first.")
     embed_batch: int = Field(default=256, ge=1, description="Chunks embedded between two looks at a cancellation.")
@@ -135,8 +137,9 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(default=Path(".footnote"), description="Where everything is kept.")
-    database_url: str | None = Field(
-        default=None, description="SQLAlchemy URL; the default is SQLite in the data folder."
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="postgresql://user:password@host:5432/name; the default is SQLite in the data folder.",
     )
     log_level: Annotated[str, NoDecode] = Field(default="info", description="debug, info, warning or error.")
     http: HttpSettings = HttpSettings()

@@ -41,11 +41,16 @@ from retrieval.search import HybridSearcher
 
 def database_url(settings: Settings) -> str:
     """The store's database: the configured one, or SQLite in the data folder."""
-    return settings.database_url or f"sqlite+aiosqlite:///{settings.data_dir / 'footnote.sqlite'}"
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return f"sqlite+aiosqlite:///{settings.data_dir / 'footnote.sqlite'}"
 
 
 def jobs_url(settings: Settings) -> str:
-    """DBOS's own tables."""
+    """DBOS's own tables: in a schema of the store's PostgreSQL, else in a file of their own."""
+    address = settings.database_url
+    if address is not None and address.get_secret_value().startswith("postgresql"):
+        return address.get_secret_value()
     return f"sqlite:///{settings.data_dir / 'jobs.sqlite'}"
 
 
@@ -209,6 +214,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         store = await Store.open(database_url(settings))
         stack.push_async_callback(store.close)
+        await stack.enter_async_context(store.presence.kept(store.name))
         await store.answers.interrupt()
         embed = embedder(settings)
         generation = await _own_generation(store, settings, embed)

@@ -87,9 +87,12 @@ async def _stop_when_hopeless(server: uvicorn.Server, boot: Boot) -> Configurati
 
 
 def worker(
-    name: Annotated[str, typer.Option(help="This worker's name; unique on this data folder.")] = "worker-0",
+    name: Annotated[str, typer.Option(help="What the log calls it; several may have the same name.")] = "worker",
 ) -> None:
-    """Run ingestion jobs; the server starts one of these by itself."""
+    """Run ingestion jobs beside a server, as many of these as there are cores for.
+
+    The server starts FOOTNOTE_JOBS__WORKERS of them by itself. One that dies leaves its jobs to the others.
+    """
     from app.worker import work
 
     settings = load_settings()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec, rows
 from app.store.conversations import insert_conversation, owned
 from app.store.database import Database
+from app.store.presence import Presence
 from app.store.records import AnswerRecord
 from app.store.tables import answers, conversations
 from app.store.withholding import withhold
@@ -20,8 +21,10 @@ from core.types import Answer, Principal
 class Answers:
     """The answers of all conversations. Another principal's are `NotFound`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, presence: Presence, server: str) -> None:
         self._database = database
+        self._presence = presence
+        self._server = server
 
     async def begin(
         self, answer_id: str, conversation_id: str | None, principal: Principal, question: str
@@ -44,6 +47,7 @@ class Answers:
                     conversation_id=conversation_id,
                     principal_id=principal.id,
                     question=question,
+                    server=self._server,
                     status="running",
                     created_at=at,
                 )
@@ -95,10 +99,16 @@ class Answers:
             return (await withhold(connection, [record], principal))[0]
 
     async def interrupt(self) -> int:
-        """Marks answers that were being written when the server stopped as failed; called at its start. How many."""
+        """Marks answers as failed that were being written by servers that are gone; how many."""
+        running = select(answers.c.server).where(answers.c.status == "running").distinct()
+        async with self._database.read() as connection:
+            servers = set((await connection.execute(running)).scalars())
+        gone = await self._presence.absent(sorted(server for server in servers if server is not None))
+        if not gone and None not in servers:
+            return 0
         statement = (
             update(answers)
-            .where(answers.c.status == "running")
+            .where(answers.c.status == "running", or_(answers.c.server.is_(None), answers.c.server.in_(sorted(gone))))
             .values(
                 status="failed",
                 finished_at=codec.now(),
@@ -129,7 +139,7 @@ async def own_answer(connection: AsyncConnection, answer_id: str, principal: Pri
 
 async def _load(connection: AsyncConnection, answer_id: str) -> rows.AnyRow:
     statement = select(answers).where(answers.c.id == answer_id)
-    row = (await connection.execute(statement.with_for_update())).first()
+    row = (await connection.execute(statement.with_for_update(key_share=True))).first()
     if row is None:
         raise _unknown()
     return row

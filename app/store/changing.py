@@ -31,7 +31,7 @@ async def change_document(connection: AsyncConnection, document_id: str, wanted:
     """
     check_names({"title": wanted.title or ""}, wanted.groups or ())
     statement = rows.select_documents().where(documents.c.id == document_id, readable(wanted.principal))
-    row = (await connection.execute(statement.with_for_update(of=documents))).first()
+    row = (await connection.execute(statement.with_for_update(of=documents, key_share=True))).first()
     if row is None:
         raise NotFound("There is no such document.")
     _check_groups(row, wanted)

@@ -96,7 +96,8 @@ class Collections:
             if not await find(connection, name, lock=True):
                 raise unknown(name)
             alive = select(documents.c.id).where(documents.c.collection == name, documents.c.deleted_at.is_(None))
-            ids = (await connection.execute(alive)).scalars().all()
+            ordered = alive.order_by(documents.c.id).with_for_update(key_share=True)
+            ids = (await connection.execute(ordered)).scalars().all()
             if ids and not force:
                 raise Conflict(f"The collection “{name}” holds {len(ids)} documents; delete them first, or use force.")
             jobs = [await delete_document(connection, document_id, principal.id) for document_id in ids]
@@ -113,7 +114,9 @@ class Collections:
 async def find(connection: AsyncConnection, name: str, *, lock: bool = False) -> bool:
     """Whether the collection exists. `lock` makes its other writers wait until this transaction is over."""
     statement = select(collections.c.name).where(collections.c.name == name)
-    return (await connection.execute(statement.with_for_update() if lock else statement)).first() is not None
+    return (
+        await connection.execute(statement.with_for_update(key_share=True) if lock else statement)
+    ).first() is not None
 
 
 def unknown(name: str) -> NotFound:

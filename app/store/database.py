@@ -3,7 +3,9 @@
 SQLite runs in WAL mode with `synchronous=FULL`: a commit is on disk before it is acknowledged, so neither kill -9 nor a
 power cut takes it back. Server and worker write the same file, so every writing transaction begins with BEGIN IMMEDIATE
 (no upgrade from reading to writing in the middle, which SQLite refuses instead of waiting). The same code runs on
-PostgreSQL, where rows that two writers may meet on are locked with SELECT … FOR UPDATE (left out for SQLite).
+PostgreSQL, where rows that two writers may meet on are locked with SELECT … FOR NO KEY UPDATE (left out for SQLite):
+first the collection, then the document, then its jobs, then its versions, so that no two wait for each other. The
+stronger FOR UPDATE would make writers of other rows wait whose foreign keys only point here.
 """
 
 from __future__ import annotations
@@ -16,14 +18,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, ColumnElement, Connection, Text, event, func, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy import URL, ColumnElement, Connection, Table, Text, event, func, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
 from app.store.threads import DriverThreads
-from core.errors import ConfigurationError, Conflict, FootnoteError, StoreUnavailable
+from core.errors import ConfigurationError, Conflict, FootnoteError, InvalidInput, StoreUnavailable
 
 BUSY_SECONDS = 15.0
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ _BEGIN = "footnote_begin"
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _ERRORS = (SQLAlchemyError, sqlite3.Error)
 _CLOSING_SECONDS = 5.0
+_REACH_SECONDS = 5
+_POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 8}
 
 _FOLD = "footnote_fold"
 
@@ -56,7 +61,9 @@ class Database:
             self._threads.watch(self._engine)
             self._threads.watch(single)
         else:
-            self._engine = self._single = create_async_engine(self.url, pool_pre_ping=True, hide_parameters=True)
+            self._engine = _postgresql(self.url)
+            # A SELECT by itself needs no transaction, which would cost two round trips more.
+            self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshot = self._engine.execution_options(**_snapshot_options(self.dialect))
         # SQLite lets one connection write at a time; queueing here is fairer than its busy wait.
         self._turn = asyncio.Lock() if self.dialect == "sqlite" else None
@@ -75,7 +82,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """For a single SELECT, which is consistent in itself: no transaction is opened for it on SQLite."""
+        """For a single SELECT, which is consistent in itself: no transaction is opened for it."""
         try:
             async with self._single.connect() as connection:
                 yield connection
@@ -139,6 +146,12 @@ class Database:
         return sum(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
 
 
+def insert_new(connection: AsyncConnection, table: Table) -> Any:
+    """An INSERT that leaves a row alone that is there already, or that somebody else is just putting there."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
 def _folded(column: ColumnElement[str]) -> ColumnElement[str]:
     return getattr(func, _FOLD)(column, type_=Text)  # type: ignore[no-any-return]
 
@@ -153,17 +166,32 @@ def _address(url: str) -> URL:
         address = make_url(url)
         backend = address.get_backend_name()
     except SQLAlchemyError as error:
-        raise ConfigurationError("The database's address is not one; write it like sqlite:///path/to/file.") from error
+        raise ConfigurationError(
+            "FOOTNOTE_DATABASE_URL is no address; write it like postgresql://user:password@host:5432/name, or "
+            "sqlite:////path/to/file."
+        ) from error
     if backend not in _DRIVERS:
-        raise ConfigurationError(f"The database must be sqlite or postgresql, not {backend}.")
+        raise ConfigurationError(f"FOOTNOTE_DATABASE_URL must begin with postgresql:// or sqlite:///, not {backend}.")
     return address.set(drivername=_DRIVERS[backend])
+
+
+def _postgresql(url: URL) -> AsyncEngine:
+    """Connections that notice within seconds when the server's machine has gone; the address can say otherwise."""
+    options = {
+        "connect_timeout": _REACH_SECONDS,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "application_name": "footnote",
+    }
+    chosen = {name: value for name, value in options.items() if name not in url.query}
+    return create_async_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=chosen, **_POOL)
 
 
 def _sqlite(url: URL, busy_seconds: float, **options: Any) -> AsyncEngine:
     engine = create_async_engine(
         url,
-        pool_size=8,
-        max_overflow=8,
+        **_POOL,
         connect_args={"timeout": busy_seconds},
         hide_parameters=True,  # they are people's words; an error's text goes to the log
         **options,
@@ -217,6 +245,8 @@ def translated(error: Exception) -> FootnoteError:
         return StoreUnavailable("The database has too many requests at once; try again in a moment.")
     if isinstance(error, IntegrityError):
         return Conflict("Something else changed the same entry at the same moment; read it again and retry.")
+    if isinstance(error, DataError):
+        return InvalidInput("A text holds a character that cannot be kept, or a number is too large; leave it out.")
     reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     for words, sentence in _SENTENCES:
         if words in reason.lower():
@@ -226,8 +256,30 @@ def translated(error: Exception) -> FootnoteError:
     )
 
 
+_UNREACHABLE = "The database cannot be reached; check its address and that it is running."
+_FULL_HOUSE = "The database has no connection left; raise its max_connections, or run fewer servers and workers."
+_ABSENT = "The database or its user is not there; make them with createuser and createdb, then try again."
+_BUSY = "The database is busy with another writer; try again in a moment."
 _SENTENCES = (
-    ("locked", "The database is busy with another writer; try again in a moment."),
+    ("locked", _BUSY),
+    ("deadlock detected", _BUSY),
+    ("could not serialize", _BUSY),
+    (
+        "password authentication failed",
+        "The database refuses this user or password; correct them in FOOTNOTE_DATABASE_URL.",
+    ),
+    (
+        "no pg_hba.conf entry",
+        "The database lets this user in from elsewhere only; allow this machine in its pg_hba.conf.",
+    ),
+    ("permission denied", "The database's user may not do that; let it own the database: ALTER DATABASE … OWNER TO …"),
+    ("read-only transaction", "The database is a read-only copy; name the primary in FOOTNOTE_DATABASE_URL."),
+    ("too many clients", _FULL_HOUSE),
+    ("connection slots", _FULL_HOUSE),
+    ("fatal:  database", _ABSENT),
+    ("fatal:  role", _ABSENT),
+    ("system is starting up", "The database is starting; try again in a moment."),
+    ("system is shutting down", "The database is stopping; start it again."),
     ("disk is full", "The disk is full; free some space where the data folder lies, then try again."),
     ("disk full", "The database's disk is full; free some space there, then try again."),
     ("readonly", "The database file cannot be written; give this user the right to write in the data folder."),
@@ -235,5 +287,7 @@ _SENTENCES = (
     ("disk i/o", "Reading or writing the database file failed; check the disk that the data folder lies on."),
     ("malformed", "The database file is damaged; restore a backup with `footnote restore`."),
     ("not a database", "The database file is not a database; restore a backup with `footnote restore`."),
-    ("connection", "The database cannot be reached; check its address and that it is running."),
+    ("connection", _UNREACHABLE),
+    ("could not translate host name", _UNREACHABLE),
+    ("failed to resolve host", _UNREACHABLE),
 )

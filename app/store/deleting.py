@@ -47,7 +47,7 @@ async def delete_document(
 async def hidden(connection: AsyncConnection, where: ColumnElement[bool]) -> list[str]:
     """The documents whose deletion can still be taken back; nobody takes it back while this transaction lasts."""
     statement = select(documents.c.id).where(where, documents.c.restorable_until.is_not(None)).order_by(documents.c.id)
-    return list((await connection.execute(statement.with_for_update())).scalars())
+    return list((await connection.execute(statement.with_for_update(key_share=True))).scalars())
 
 
 async def condemn(connection: AsyncConnection, document_id: str) -> str | None:
@@ -86,7 +86,7 @@ async def restore_document(connection: AsyncConnection, document_id: str, princi
     deletion = (
         select(jobs.c.id)
         .where(jobs.c.document_id == document_id, jobs.c.kind == "delete", jobs.c.status == "queued")
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     job_id: str | None = (await connection.execute(deletion)).scalar()
     if job_id is None or row.restorable_until is None or row.restorable_until <= codec.now():
@@ -108,12 +108,14 @@ async def restore_document(connection: AsyncConnection, document_id: str, princi
 async def _hold_collection(connection: AsyncConnection, document_id: str) -> None:
     """No upload into the collection, nor its deletion, comes in between; they lock it first, too."""
     named = select(documents.c.collection).where(documents.c.id == document_id).scalar_subquery()
-    await connection.execute(select(collections.c.name).where(collections.c.name == named).with_for_update())
+    await connection.execute(
+        select(collections.c.name).where(collections.c.name == named).with_for_update(key_share=True)
+    )
 
 
 async def _deleted(connection: AsyncConnection, document_id: str, principal: Principal) -> AnyRow:
     statement = select(documents).where(documents.c.id == document_id, permitted(principal))
-    row: AnyRow | None = (await connection.execute(statement.with_for_update())).first()
+    row: AnyRow | None = (await connection.execute(statement.with_for_update(key_share=True))).first()
     if row is None:
         raise NotFound("There is no such document.")
     return row

@@ -96,7 +96,7 @@ class Documents:
             statement = select(documents.c.id, documents.c.deleted_at).where(
                 documents.c.id == document_id, permitted(principal)
             )
-            row = (await connection.execute(statement.with_for_update())).first()
+            row = (await connection.execute(statement.with_for_update(key_share=True))).first()
             if row is not None and row.deleted_at is None:
                 return await deleting.delete_document(connection, document_id, principal.id, until=until)
             job_id = None if row is None or until is not None else await deleting.condemn(connection, document_id)
@@ -158,6 +158,7 @@ class Documents:
         A document that nothing was published of yet is listed under that title from now on.
         """
         async with self._database.write() as connection:
+            await publishing.locked_version(connection, version_id)
             statement = (
                 update(versions)
                 .where(versions.c.id == version_id)

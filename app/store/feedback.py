@@ -12,7 +12,7 @@ from app.store import codec, cursors, rows
 from app.store.answers import own_answer
 from app.store.database import Database
 from app.store.records import Page
-from app.store.tables import feedback
+from app.store.tables import answers, feedback
 from core.errors import Conflict, InvalidInput, NotFound
 from core.types import Answer, CitationMark, Feedback, Principal
 
@@ -43,6 +43,10 @@ class Feedbacks:
         mark on a source that the answer does not have, or two on one.
         """
         async with self._database.write() as connection:
+            # Held, so that two words said at once are one after the other.
+            await connection.execute(
+                select(answers.c.id).where(answers.c.id == answer_id).with_for_update(key_share=True)
+            )
             record = await own_answer(connection, answer_id, principal)
             if record.answer is None:
                 raise Conflict("This answer is not finished; feedback can be given once it is.")

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.figures import Figures
 from app.store import codec
-from app.store.database import Database
+from app.store.database import Database, insert_new
 from app.store.records import JobStatus, Tally
 from app.store.tables import EPOCH, answers, collections, feedback, figures, jobs
 
@@ -94,14 +94,14 @@ class FigureBook:
 
 async def _add(connection: AsyncConnection, resolution: int, start: int, counted: Figures) -> None:
     place = (figures.c.resolution == resolution) & (figures.c.start == _moment(start))
-    before = (await connection.execute(select(figures.c.body).where(place).with_for_update())).scalar()
-    whole = Figures() if before is None else Figures.load(before)
+    row: dict[str, Any] = {"resolution": resolution, "start": _moment(start), "body": Figures().dump()}
+    await connection.execute(insert_new(connection, figures).values(row))  # several servers begin the same minute
+    before = (
+        await connection.execute(select(figures.c.body).where(place).with_for_update(key_share=True))
+    ).scalar_one()
+    whole = Figures.load(before)
     whole.add(counted)
-    if before is None:
-        row: dict[str, Any] = {"resolution": resolution, "start": _moment(start), "body": whole.dump()}
-        await connection.execute(figures.insert().values(row))
-    else:
-        await connection.execute(figures.update().where(place).values(body=whole.dump()))
+    await connection.execute(figures.update().where(place).values(body=whole.dump()))
 
 
 def _moment(seconds: int) -> Any:

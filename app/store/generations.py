@@ -82,7 +82,7 @@ class Generations:
         `without` names versions that cannot be built any more and may be missing; their documents stay, without chunks.
         """
         async with self._database.write() as connection:
-            await connection.execute(select(generations.c.id).with_for_update())
+            await connection.execute(select(generations.c.id).with_for_update(key_share=True))
             new = await _find(connection, generations.c.id == generation)
             if new is None:
                 raise NotFound(f"There is no generation {generation} of the index.")
@@ -99,7 +99,9 @@ class Generations:
     async def drop(self, generation: int) -> None:
         """Forgets a generation and its chunks, not its folder. Raises `Conflict` for the active one."""
         async with self._database.write() as connection:
-            row = await _find(connection, generations.c.id == generation)
+            # Held, so that nobody puts chunks into it any more.
+            found = select(generations).where(generations.c.id == generation).with_for_update(key_share=True)
+            row = (await connection.execute(found)).first()
             if row is not None and row.status == "active":
                 raise Conflict("This generation answers; it cannot be dropped.")
             await connection.execute(delete(chunks).where(chunks.c.generation == generation))

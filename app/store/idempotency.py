@@ -35,14 +35,17 @@ class Idempotency:
         place = _place(key, principal_id, route)
         async with self._database.write() as connection:
             await connection.execute(delete(idempotency).where(idempotency.c.created_at < at - KEPT))
-            row = (await connection.execute(select(idempotency).where(place).with_for_update())).first()
+            row = (await connection.execute(select(idempotency).where(place).with_for_update(key_share=True))).first()
             if row is not None and row.request_hash != request_hash:
                 raise Conflict("This Idempotency-Key was used with a different request; use a new key.")
             if row is not None and row.status is not None:
                 return StoredResponse(status=row.status, body=row.body, headers=json.loads(row.headers))
             if row is not None and at - row.created_at < LEASE:
                 raise Conflict("The first request with this Idempotency-Key is still being answered; try again soon.")
-            await connection.execute(delete(idempotency).where(place))
+            if row is not None:
+                await connection.execute(update(idempotency).where(place).values(created_at=at))
+                return None
+            # Of two that come at once the second is a `Conflict`: the key is the table's.
             await connection.execute(
                 idempotency.insert().values(
                     key=key, principal_id=principal_id, route=route, request_hash=request_hash, created_at=at

@@ -58,7 +58,7 @@ async def cancel_all(connection: AsyncConnection, document_id: str) -> list[str]
         jobs.c.status.in_(sorted(UNFINISHED)),
         jobs.c.cancel_requested.is_(False),
     )
-    found = [rows.job(row) for row in (await connection.execute(statement.with_for_update())).all()]
+    found = [rows.job(row) for row in (await connection.execute(statement.with_for_update(key_share=True))).all()]
     for job in found:
         await cancel_job(connection, job)
     return [job.id for job in found]
@@ -66,7 +66,7 @@ async def cancel_all(connection: AsyncConnection, document_id: str) -> list[str]
 
 async def let_go_on(connection: AsyncConnection, deletion: str) -> None:
     """Jobs that a deletion stopped, now that it is taken back: what runs still goes on, what ended is run again."""
-    statement = select(jobs).where(jobs.c.stopped_by == deletion).with_for_update()
+    statement = select(jobs).where(jobs.c.stopped_by == deletion).with_for_update(key_share=True)
     for job in [rows.job(row) for row in (await connection.execute(statement)).all()]:
         if job.status == "running":
             await change(connection, job.id, cancel_requested=False, stopped_by=None)
@@ -79,7 +79,7 @@ async def hasten(connection: AsyncConnection, document_id: str) -> str | None:
     statement = select(jobs.c.id).where(
         jobs.c.document_id == document_id, jobs.c.kind == "delete", jobs.c.status == "queued"
     )
-    job_id: str | None = (await connection.execute(statement.with_for_update())).scalar()
+    job_id: str | None = (await connection.execute(statement.with_for_update(key_share=True))).scalar()
     if job_id is not None:
         await change(connection, job_id, not_before=None)
     return job_id
@@ -144,7 +144,11 @@ async def wanted_still(connection: AsyncConnection, job: JobRecord) -> bool:
 async def _has_version(connection: AsyncConnection, job: JobRecord) -> bool:
     """Whether the version that a job is about can still be brought about; true of jobs about none."""
     version = select(versions.c.id).where(versions.c.id == job.version_id, versions.c.swept_at.is_(None))
-    return job.version_id is None or (await connection.execute(version)).first() is not None
+    # Held, so that no sweep comes in between.
+    return (
+        job.version_id is None
+        or (await connection.execute(version.with_for_update(key_share=True))).first() is not None
+    )
 
 
 def with_duration(job: JobRecord, stage: str, milliseconds: float) -> str:
@@ -177,7 +181,7 @@ async def load(
 ) -> JobRecord:
     """A job; `lock` keeps others from changing it while this transaction lasts. Raises `NotFound`."""
     statement = select(jobs).where(jobs.c.id == job_id, *where)
-    row = (await connection.execute(statement.with_for_update() if lock else statement)).first()
+    row = (await connection.execute(statement.with_for_update(key_share=True) if lock else statement)).first()
     if row is None:
         raise NotFound("There is no such job.")
     return rows.job(row)

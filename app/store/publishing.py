@@ -62,7 +62,7 @@ async def locked_version(connection: AsyncConnection, version_id: str) -> rows.A
     Locked first and read afterwards, so that what is read is what the one before left behind.
     """
     own = select(versions.c.document_id).where(versions.c.id == version_id).scalar_subquery()
-    await connection.execute(select(documents.c.id).where(documents.c.id == own).with_for_update())
+    await connection.execute(select(documents.c.id).where(documents.c.id == own).with_for_update(key_share=True))
     row: rows.AnyRow | None = (
         await connection.execute(rows.select_versions().where(versions.c.id == version_id))
     ).first()

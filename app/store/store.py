@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
-from app.store import stats
+from app.store import codec, stats
 from app.store.answers import Answers
 from app.store.backup import backup_sqlite
 from app.store.chunks import Chunks
@@ -18,6 +18,7 @@ from app.store.figures import FigureBook
 from app.store.generations import Generations
 from app.store.idempotency import Idempotency
 from app.store.jobs import Jobs
+from app.store.presence import Presence
 from app.store.records import Stats
 from app.store.schema import upgrade
 from app.store.traces import Traces
@@ -27,6 +28,7 @@ from core.errors import ConfigurationError
 class Store:
     """The database of record. Belongs to the event loop that opened it; must be closed, or used as a context.
 
+    `name` is one that no other has: answers are begun in it, and `presence` tells others whether it still is there.
     Every method raises `StoreUnavailable` when the database does not answer, with what to do about it.
     """
 
@@ -37,7 +39,9 @@ class Store:
         self.chunks = Chunks(database)
         self.jobs = Jobs(database)
         self.conversations = Conversations(database)
-        self.answers = Answers(database)
+        self.presence = Presence(database)
+        self.name = codec.new_id()
+        self.answers = Answers(database, self.presence, self.name)
         self.traces = Traces(database)
         self.feedback = Feedbacks(database)
         self.figures = FigureBook(database)

@@ -17,7 +17,12 @@ async def forget(connection: AsyncConnection, version_ids: Sequence[str]) -> Non
     found = select(versions.c.id, versions.c.document_id, condemned().label("gone")).join_from(
         versions, documents, documents.c.id == versions.c.document_id
     )
-    swept = (await connection.execute(found.where(versions.c.id.in_(version_ids), dead()))).all()
+    named = versions.c.id.in_(version_ids)
+    own = select(versions.c.document_id).where(named)
+    # Held first, as everybody does who changes versions; a retry may be about to want one of them back.
+    held = select(documents.c.id).where(documents.c.id.in_(own)).order_by(documents.c.id)
+    await connection.execute(held.with_for_update(key_share=True))
+    swept = (await connection.execute(found.where(named, dead()).with_for_update(of=versions, key_share=True))).all()
     gone = [row for row in swept if row.gone]
     for row in swept:
         if not row.gone:

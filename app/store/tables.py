@@ -29,7 +29,7 @@ from sqlalchemy import (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-HEAD = "0004"
+HEAD = "0005"
 """The revision of the newest migration; a test holds it equal to Alembic's head. `Store.open` compares with it."""
 
 
@@ -205,6 +205,7 @@ answers = Table(
     Column("conversation_id", _ID, ForeignKey("conversations.id"), nullable=False),
     Column("principal_id", Text, nullable=False),
     Column("question", Text, nullable=False),
+    Column("server", _ID),
     Column("status", String(16), nullable=False),
     Column("answerable", Boolean),
     Column("body", Text),

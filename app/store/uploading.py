@@ -30,7 +30,7 @@ async def begin(connection: AsyncConnection, upload: NewUpload) -> Begun:
         documents.c.external_id == upload.external_id,
         documents.c.deleted_at.is_(None),
     )
-    row = (await connection.execute(statement.with_for_update(of=documents))).first()
+    row = (await connection.execute(statement.with_for_update(of=documents, key_share=True))).first()
     if row is None:
         return await _first_version(connection, upload)
     if not may_read(upload.principal, codec.strings(row.groups)):

@@ -6,9 +6,11 @@ Every test runs on SQLite and on a real PostgreSQL.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
+import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,3 +162,31 @@ async def kit(store: Store) -> Kit:
         bob=Principal(id="bob"),
         admin=Principal(id="root", groups=frozenset({"everyone"}), admin=True),
     )
+
+
+@pytest.fixture
+async def holder(root: Path) -> AsyncIterator[Callable[[str, str], Any]]:
+    """Starts a process that holds a name on a store until it is killed: (url, name) → asyncio's Process."""
+    program = (
+        "import asyncio, sys\n"
+        "from app.store.store import Store\n"
+        "async def main():\n"
+        "    async with await Store.open(sys.argv[1]) as store, store.presence.held(sys.argv[2]):\n"
+        "        print('held', flush=True)\n"
+        "        await asyncio.sleep(600)\n"
+        "asyncio.run(main())\n"
+    )
+    started: list[asyncio.subprocess.Process] = []
+
+    async def start(url: str, name: str) -> asyncio.subprocess.Process:
+        command = [sys.executable, "-c", program, url, name]
+        process = await asyncio.create_subprocess_exec(*command, cwd=root, stdout=asyncio.subprocess.PIPE)
+        started.append(process)
+        assert await process.stdout.readline() == b"held\n"
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

@@ -156,6 +156,29 @@ async def test_a_server_that_does_not_answer_says_so():
         await Store.open("postgresql://nobody@127.0.0.1:1/none")
 
 
+@pytest.mark.parametrize(
+    ("part", "instead", "says"),
+    [
+        ("footnote@", "stranger@", "createuser"),
+        ("/postgres", "/elsewhere", "createdb"),
+        ("127.0.0.1", "nowhere.invalid", "reached"),
+    ],
+)
+async def test_what_is_wrong_with_an_address_is_said(postgres, part, instead, says):
+    assert part in postgres.url
+    with pytest.raises(StoreUnavailable, match=says):
+        await Store.open(postgres.url.replace(part, instead))
+
+
+async def test_a_user_without_the_right_to_make_tables_is_told(postgres):
+    with postgres.database() as address:
+        name = f"reader_{address[-8:]}"
+        postgres.run(f"CREATE USER {name}")
+        with pytest.raises(StoreUnavailable, match="OWNER TO"):
+            await Store.open(address.replace("footnote@", f"{name}@"))
+    postgres.run(f"DROP USER {name}")
+
+
 @pytest.mark.parametrize("address", ["nonsense", "mysql://root@localhost/x", ""])
 async def test_an_address_that_cannot_work_is_refused(address):
     with pytest.raises(ConfigurationError):

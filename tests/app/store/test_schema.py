@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from app.store import tables
 from app.store.store import Store
@@ -31,22 +32,64 @@ def test_the_head_that_start_up_compares_with_is_alembic_s():
     assert script().get_heads() == [tables.HEAD]
 
 
-async def test_migrating_builds_exactly_the_tables(store, tmp_path):
-    with create_engine(f"sqlite:///{tmp_path / 'store.sqlite'}").connect() as connection:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request, tmp_path) -> Iterator[str]:
+    """The address of a database without a table, for SQLAlchemy's own synchronous driver."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite'}"
+        return
+    with request.getfixturevalue("postgres").database() as address:
+        yield address.replace("postgresql:", "postgresql+psycopg:")
+
+
+def migrate(connection: Connection, to: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    (command.downgrade if to in ("-1", "base") else command.upgrade)(config, to)
+
+
+async def test_migrating_builds_exactly_the_tables(empty):
+    await (await Store.open(empty)).close()
+    with create_engine(empty).connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, tables.metadata) == []
 
 
-async def test_every_migration_can_be_taken_back(store, tmp_path):
-    engine = create_engine(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    with engine.begin() as connection:
-        context = MigrationContext.configure(connection)
-        from alembic.operations import Operations
+def shape(connection: Connection) -> dict[str, list[str]]:
+    """Every table with its columns and indexes."""
+    found = inspect(connection)
+    return {
+        name: sorted(
+            [*(c["name"] for c in found.get_columns(name)), *(str(i["name"]) for i in found.get_indexes(name))]
+        )
+        for name in found.get_table_names()
+        if name not in ("alembic_version", "sqlite_sequence")
+    }
 
-        with Operations.context(context):
-            for revision in script().walk_revisions():
-                revision.module.downgrade()
-        assert set(inspect(connection).get_table_names()) <= {"alembic_version", "sqlite_sequence"}
+
+def test_every_migration_can_be_taken_back_and_done_again(empty):
+    engine = create_engine(empty)
+    shapes = [{}]
+    for revision in reversed(list(script().walk_revisions())):
+        for step in (revision.revision, "-1", revision.revision):
+            with engine.begin() as connection:
+                migrate(connection, step)
+                if step == "-1":
+                    assert shape(connection) == shapes[-1], revision.revision
+        with engine.connect() as connection:
+            shapes.append(shape(connection))
+    with engine.begin() as connection:
+        migrate(connection, "base")
+        assert shape(connection) == {}
+    engine.dispose()
+
+
+async def test_processes_may_migrate_an_empty_postgresql_at_once(postgres, writer):
+    with postgres.database() as address:
+        processes = [await writer("open", address) for _ in range(3)]
+        said = [(await process.communicate())[0] for process in processes]
+    assert said == [b"opened\n"] * 3
 
 
 async def test_a_newer_database_is_refused(store, url, tmp_path):
@@ -73,10 +116,7 @@ async def test_a_database_that_is_up_to_date_is_opened_without_alembic(store, ur
 
 async def test_a_database_of_the_first_schema_keeps_what_is_in_it(url, tmp_path):
     with create_engine(url).begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        migrate(connection, "0001")
         for number, status in enumerate(("queued", "running", "succeeded", "failed", "cancelled")):
             connection.execute(
                 text(

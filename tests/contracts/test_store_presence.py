@@ -1,0 +1,41 @@
+"""Who is there: known at once of the living and of the dead, and lost with the database."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+from app.store.store import Store
+
+
+async def test_a_name_is_held_by_one_at_a_time(store, store_url):
+    async with await Store.open(store_url) as other:
+        async with store.presence.held("repair") as first:
+            assert first is not None
+            async with other.presence.held("repair") as second:
+                assert second is None
+            assert await other.presence.absent(["repair", "nobody"]) == {"nobody"}
+        assert await other.presence.absent(["repair"]) == {"repair"}
+        async with other.presence.held("repair") as again:
+            assert again is not None
+
+
+async def test_a_process_that_is_killed_is_gone_at_once(store, store_url, holder):
+    name = str(uuid.uuid4())
+    process = await holder(store_url, name)
+    assert await store.presence.absent([name]) == set()
+    process.kill()
+    await process.wait()
+    async with asyncio.timeout(10):
+        while not await store.presence.absent([name]):
+            await asyncio.sleep(0.01)
+
+
+async def test_answers_of_a_server_that_is_there_go_on(kit, store_url):
+    async with await Store.open(store_url) as other, other.presence.kept(other.name):
+        theirs = await other.answers.begin(str(uuid.uuid4()), None, kit.ada, "How long is leave?")
+        ours = await kit.store.answers.begin(str(uuid.uuid4()), None, kit.ada, "How long is leave?")
+        assert await other.answers.interrupt() == 1
+        assert (await other.answers.get(theirs.id, kit.ada)).status == "running"
+        assert (await other.answers.get(ours.id, kit.ada)).status == "failed"
+    assert await kit.store.answers.interrupt() == 1

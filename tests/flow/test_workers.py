@@ -1,0 +1,131 @@
+"""Several workers on one PostgreSQL: each takes its share, and one that is killed leaves its job to another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+if TYPE_CHECKING:
+    from tests.flow.conftest import Server
+
+LONG = "\n\n".join(
+    f"## Section {n}\n\n" + " ".join(f"Pump {n}.{m} was checked and its valve number {m} replaced." for m in range(40))
+    for n in range(60)
+)
+IN_HAND = "SELECT executor_id FROM dbos.workflow_status WHERE status = 'PENDING'"
+ALL_DONE_BY = "SELECT DISTINCT executor_id FROM dbos.workflow_status WHERE status = 'SUCCESS'"
+
+
+class Workers:
+    """`footnote worker` processes on a server's data folder and database."""
+
+    def __init__(self, server: Server) -> None:
+        self._environment = {**os.environ, **server.environment, "FOOTNOTE_DATA_DIR": str(server.data)}
+        self._log = server.data.with_name("workers.log")
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "app.cli", "worker", "--name", name]
+            self._processes[name] = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+
+    def send(self, name: str, number: int) -> None:
+        self._processes[name].send_signal(number)
+
+    def stop(self) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            process.kill()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+
+@pytest.fixture
+def database(postgres: Any) -> Iterator[str]:
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def served(new_server: Callable[..., Server], database: str) -> Iterator[tuple[Server, Workers]]:
+    """A server that starts no worker, and two that were started beside it."""
+    server = new_server(FOOTNOTE_DATABASE_URL=database, FOOTNOTE_JOBS__WORKERS="0", FOOTNOTE_JOBS__EMBED_BATCH="16")
+    workers = Workers(server.start())
+    workers.start("one")
+    workers.start("two")
+    deadline = time.monotonic() + 60
+    while workers.log.count(" is ready") < 2:
+        assert time.monotonic() < deadline, workers.log
+        time.sleep(0.05)
+    yield server, workers
+    workers.stop()
+
+
+def asked(database: str, question: str) -> list[str]:
+    with psycopg.connect(database) as connection:
+        return [row[0] for row in connection.execute(question.encode())]
+
+
+def worker_of(database: str) -> str:
+    """The name of the worker that has the one job in hand."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if found := asked(database, IN_HAND):
+            return found[0].rpartition("-")[0]
+        time.sleep(0.02)
+    pytest.fail("no worker took the job")
+
+
+def progress(server: Server, job_id: str, over: float) -> None:
+    """Waits until a job has come so far."""
+    deadline = time.monotonic() + 60
+    while server.call("GET", f"/v1/jobs/{job_id}")["progress"] <= over:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_s_job_is_finished_by_another(
+    served: tuple[Server, Workers], database: str, tmp_path: Path
+) -> None:
+    server, workers = served
+    begun = server.upload("pumps.md", LONG.encode())
+    killed = worker_of(database)
+    progress(server, begun["job_id"], 0.35)  # among the batches of its vectors
+    workers.send(killed, signal.SIGKILL)
+    job = server.job(begun["job_id"])
+    assert (job["status"], job["attempts"]) == ("succeeded", 1), workers.log
+    (other,) = asked(database, ALL_DONE_BY)
+    assert other.rpartition("-")[0] == ({"one", "two"} - {killed}).pop()
+    document = server.call("GET", f"/v1/documents/{begun['document_id']}")
+    state = server.call("GET", "/v1/stats")
+    assert state["server"]["index"]["points"] == document["chunks"] > 100, "every passage once"
+    assert any("Pump 59.7 " in hit["text"] for hit in server.search("Pump 59.7 was checked", mode="lexical"))
+
+
+@pytest.mark.slow
+def test_what_is_asked_of_a_job_reaches_whichever_worker_has_it(served: tuple[Server, Workers], database: str) -> None:
+    server, workers = served
+    begun = server.upload("pumps.md", LONG.encode())
+    progress(server, begun["job_id"], 0.35)
+    server.call("POST", f"/v1/jobs/{begun['job_id']}/cancel")
+    assert server.job(begun["job_id"])["status"] == "cancelled"
+    workers.send("one", signal.SIGTERM)  # whichever is left does it, as it does what comes after
+    server.call("POST", f"/v1/jobs/{begun['job_id']}/retry")
+    job = server.job(begun["job_id"])
+    assert (job["status"], job["attempts"]) == ("succeeded", 2), workers.log
