@@ -31,20 +31,31 @@ def greet(address: str, examples: Path | None) -> None:
                 return
             time.sleep(0.1)
         if examples is not None:
-            _show(Api(client), examples)
+            show(Api(client), examples)
         out.print(f"\nFootnote listens on [bold]{address}[/bold]  (Ctrl-C stops it)")
 
 
-def _show(api: Api, examples: Path) -> None:
+def show(api: Api, examples: Path) -> None:
+    """Fills an empty knowledge base and asks the examples' first question, where the document that answers it is there.
+
+    The first time its conversation stays for the reader to find; later starts leave none behind.
+    """
     listing = api.request("GET", "/v1/documents", params={"limit": 1})
     if listing.is_error:
         err.print("Examples are only filled in where no key is needed, or with FOOTNOTE_KEY set.")
         return
-    if not listing.json()["items"]:
+    empty = not listing.json()["items"]
+    if empty:
         out.print(f"The knowledge base is empty; filling it from {examples}")
         ingest_paths(api, [examples], collection="default")
     questions = examples.parent / "questions.jsonl"
-    if questions.exists():
-        question = json.loads(questions.read_text(encoding="utf-8").splitlines()[0])["question"]
-        out.print(f"\n[bold]{plain(question)}[/bold]")
-        print_answer(api.call("POST", "/v1/answers", json={"question": question}))
+    if not questions.exists():
+        return
+    first = json.loads(questions.read_text(encoding="utf-8").splitlines()[0])
+    if not api.call("GET", "/v1/documents", params={"query": first["document"], "limit": 1})["items"]:
+        return
+    out.print(f"\n[bold]{plain(first['question'])}[/bold]")
+    answer = api.call("POST", "/v1/answers", json={"question": first["question"]})
+    print_answer(answer, kept=empty)
+    if not empty:
+        api.call("DELETE", f"/v1/conversations/{answer['conversation_id']}")

@@ -68,8 +68,8 @@ def ask(
         print_answer(answer)
 
 
-def print_answer(answer: dict[str, Any]) -> None:
-    """The statements with their marks, then the footnotes they point to."""
+def print_answer(answer: dict[str, Any], *, kept: bool = True) -> None:
+    """The statements with their marks, then the footnotes they point to. `kept` is whether its conversation stays."""
     if not answer["answerable"]:
         out.print(f"No answer: {plain(answer['retrieval']['reason'])}")
     for statement in answer["statements"]:
@@ -82,7 +82,8 @@ def print_answer(answer: dict[str, Any]) -> None:
         out.print("Nearest passages:")
     for source in shown:
         out.print(f"  [cyan]\\[{source['id']}][/cyan] {plain(_place(source))}", style="dim")
-    out.print(f"  [dim]{plain(answer['generator']['name'])}, conversation {answer['conversation_id']}[/dim]")
+    conversation = f", conversation {answer['conversation_id']}" if kept else ""
+    out.print(f"  [dim]{plain(answer['generator']['name'])}{conversation}[/dim]")
     _degraded(answer)
 
 
