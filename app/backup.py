@@ -13,7 +13,9 @@ import io
 import json
 import os
 import re
+import secrets
 import shutil
+import sqlite3
 import tarfile
 import tempfile
 import time
@@ -186,6 +188,18 @@ def _unpack(source: Path, target: Path, report: Report) -> None:
         raise InvalidInput(f"{source} cannot be read as a backup: {error}.") from error
     if not (target / _DATABASE).exists():
         raise InvalidInput(f"{source} is cut off: it has no database in it.")
+    _rename_builds(target / _DATABASE)
+
+
+def _rename_builds(database: Path) -> None:
+    """Gives the restored builds of the index names of their own. On a Qdrant server points may lie under the old names
+    that are younger than the backup; the index is put together anew either way."""
+    with (
+        contextlib.suppress(sqlite3.DatabaseError),  # what is no database is said when the server starts
+        contextlib.closing(sqlite3.connect(database)) as connection,
+        connection,
+    ):
+        connection.execute("UPDATE generations SET folder = id || '-' || ?", (secrets.token_hex(4),))
 
 
 __all__ = ["FORMAT", "Written", "backup", "restore"]

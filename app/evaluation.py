@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from app import wiring
+from app import indexes, wiring
 from app.build import Build, Workshop
 from app.repair import repair
 from app.settings import Settings
@@ -120,11 +120,11 @@ async def _open(settings: Settings) -> AsyncIterator[tuple[Workshop, Searcher]]:
         stack.push_async_callback(store.close)
         embed = wiring.embedder(settings)
         generation = await wiring.active_generation(store, settings, embed)
-        served = await wiring.index_answers(settings, generation)  # a running server's index serves as well
+        served = await indexes.is_served(settings, generation)  # a running server's index serves as well
         if not served:
             supervisor = Supervisor()
             stack.push_async_callback(supervisor.stop)
-            await supervisor.start(wiring.index_child(settings, generation))
+            await indexes.start(supervisor, settings, generation)
         shop = await stack.enter_async_context(wiring.open_workshop(settings, generation))
         if not served:
             await repair(shop)  # as a worker does at its start; after a restore there is nothing in the index yet

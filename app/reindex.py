@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app import wiring
+from app import indexes, wiring
 from app.build import Build, Workshop
 from app.settings import Settings
 from app.store.records import IndexGeneration, NewGeneration
@@ -52,13 +52,14 @@ async def reindex(settings: Settings, report: Callable[[int, int, str], None], *
     try:
         generation = await _building(store, settings)
         supervisor = Supervisor()
-        await supervisor.start(wiring.index_child(settings, generation))
+        await indexes.start(supervisor, settings, generation)
         try:
             async with wiring.open_workshop(settings, generation) as shop:
                 done, failed = await _fill(shop, report)
                 switched = force or not failed
                 if switched:
                     await _switch(shop, generation, failed)
+                    await indexes.announce(settings, generation)
                 await shop.index.flush()
         finally:
             await supervisor.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,11 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from agents.answer import Answerer
+from app import indexes
 from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
 from app.gaps import CandidSearcher, Gaps
 from app.generators import writing
-from app.services import IndexState, Services
+from app.services import Services
 from app.settings import Settings
 from app.store.blobs import FolderBlobs
 from app.store.records import IndexGeneration, NewGeneration
@@ -24,15 +24,14 @@ from app.store.store import Store
 from app.streams import MemoryStreams
 from app.supervisor import Child, Supervisor
 from app.unfinished import Unfinished
-from core.errors import ConfigurationError, IndexMismatch, IndexUnavailable
+from core.errors import ConfigurationError, IndexMismatch
 from core.ports import Embedder, Searcher
 from core.types import Box
 from ingestion import pipeline
 from ingestion.render import render_page
 from retrieval import edge_process, index_edge
 from retrieval.lexical import Bm25Encoder
-from retrieval.ports import LexicalEncoder, Reranker, Scope, VectorIndex
-from retrieval.rpc import socket_path
+from retrieval.ports import LexicalEncoder, Reranker, VectorIndex
 from retrieval.scripts import reader_of
 from retrieval.search import HybridSearcher
 
@@ -126,7 +125,9 @@ def fingerprints(settings: Settings, embed: Embedder) -> Fingerprints:
 def wanted_generation(settings: Settings, embed: Embedder) -> NewGeneration:
     """The index build that these settings ask for."""
     prints = fingerprints(settings, embed)
-    whole = f"{prints.pipeline} {prints.embed} {lexical(settings).fingerprint}"
+    # Another kind of index is another build, filled beside the one that answers. The embedded one's name is left out.
+    kind = " qdrant" if indexes.is_server(settings) else ""
+    whole = f"{prints.pipeline} {prints.embed} {lexical(settings).fingerprint}{kind}"
     return NewGeneration(
         fingerprint=_short(whole), embedder=settings.retrieval.embedder.model, size=embed.size, pipeline=prints.pipeline
     )
@@ -221,9 +222,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await _drop_retired(store, settings)
         supervisor = Supervisor()
         stack.push_async_callback(supervisor.stop)
-        await supervisor.start(index_child(settings, generation))
+        await indexes.start(supervisor, settings, generation)
         await embed.query("warm")  # the first question should not pay for loading the model; the index loads meanwhile
-        index = await _connect(stack, settings, generation)
+        index = await indexes.connect(stack, settings, generation)
+        await indexes.announce(settings, generation)
         gaps = await stack.enter_async_context(Gaps(store, index, generation.id).watched())
         # In a thread: a cross-encoder takes seconds to load, and the health check answers meanwhile.
         search = CandidSearcher(await asyncio.to_thread(searcher, settings, embed, index, store), gaps)
@@ -248,7 +250,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             pipeline=generation.pipeline,
             workers=partial(_workers, supervisor),
             processes=partial(_processes, supervisor),
-            index_state=partial(_index_state, index, gaps),
+            index_state=partial(indexes.state, index, gaps),
             lacking=lambda: (gaps.returning, gaps.left_out),
             render=partial(_render, settings),
         )
@@ -269,15 +271,15 @@ async def open_workshop(settings: Settings, generation: IndexGeneration | None =
             artefacts=Artefacts(settings.data_dir / "artefacts", fingerprints(settings, embed)),
             embedder=embed,
             lexical=lexical(settings),
-            index=await _connect(stack, settings, generation),
+            index=await indexes.connect(stack, settings, generation),
             generation=generation.id,
         )
 
 
 async def drop_generation(store: Store, settings: Settings, generation: IndexGeneration) -> None:
-    """Removes a generation that does not answer: its chunks and its shard. Raises `Conflict` for the active one."""
+    """Removes a generation that does not answer: its chunks and its points. Raises `Conflict` for the active one."""
     await store.generations.drop(generation.id)
-    shutil.rmtree(index_folder(settings, generation), ignore_errors=True)
+    await indexes.drop(settings, generation)
 
 
 async def _drop_retired(store: Store, settings: Settings) -> None:

@@ -105,11 +105,21 @@ async def _generator(settings: Settings, embed: Embedder) -> Finding:
     return Finding("generator", "ok", generator.info.name)
 
 
+async def _vectors(settings: Settings) -> list[Finding]:
+    from app import indexes
+
+    try:
+        says = await indexes.look(settings)
+    except FootnoteError as error:
+        return [Finding("qdrant", "missing", error.message)]
+    return [] if says is None else [Finding("qdrant", "ok", says)]
+
+
 async def _state(settings: Settings) -> list[Finding]:
     from app import wiring
     from app.store.store import Store
 
-    server = list(_server(settings))
+    server = [*_server(settings), *await _vectors(settings)]
     if not (settings.data_dir / "footnote.sqlite").exists() and settings.database_url is None:
         return [*server, Finding("database", "ok", "none yet; made at the first start")]
     try:
