@@ -29,7 +29,6 @@ from core.ports import Embedder, Searcher
 from core.types import Box
 from ingestion import pipeline
 from ingestion.render import render_page
-from retrieval import edge_process, index_edge
 from retrieval.lexical import Bm25Encoder
 from retrieval.ports import LexicalEncoder, Reranker, VectorIndex
 from retrieval.scripts import reader_of
@@ -51,16 +50,6 @@ def jobs_url(settings: Settings) -> str:
     if address is not None and address.get_secret_value().startswith("postgresql"):
         return address.get_secret_value()
     return f"sqlite:///{settings.data_dir / 'jobs.sqlite'}"
-
-
-def index_folder(settings: Settings, generation: IndexGeneration) -> Path:
-    """Where a generation's shard lies."""
-    return settings.data_dir / "index" / generation.folder
-
-
-def index_socket(settings: Settings, generation: IndexGeneration) -> Path:
-    """Where a generation's index process listens."""
-    return socket_path(settings.data_dir, f"index-{generation.folder}")
 
 
 # ---- one part each -------------------------------------------------------------------------------------------------
@@ -133,9 +122,6 @@ def wanted_generation(settings: Settings, embed: Embedder) -> NewGeneration:
     )
 
 
-_INDEX_START_SECONDS = 60.0
-
-
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -174,29 +160,6 @@ def check_match(active: IndexGeneration, wanted: NewGeneration) -> None:
         "Run `footnote reindex` with the new settings: it builds the new index beside the old one and switches over; "
         "a server with the old settings goes on answering meanwhile. Or set the old settings again."
     )
-
-
-def index_child(settings: Settings, generation: IndexGeneration) -> Child:
-    """The process that owns a generation's shard."""
-    command = edge_process.command(
-        index_folder(settings, generation),
-        index_socket(settings, generation),
-        generation.size,
-        settings.retrieval.index,
-    )
-    return Child(name=f"index {generation.folder}", command=command)
-
-
-async def index_answers(settings: Settings, generation: IndexGeneration) -> bool:
-    """Whether a process serves this generation's index already."""
-    index = index_edge.connect(index_socket(settings, generation), settings.retrieval.index)
-    try:
-        await index.ready(1.0)
-    except IndexUnavailable:
-        return False
-    finally:
-        await index.close()
-    return True
 
 
 def worker_child(settings: Settings, number: int) -> Child:
@@ -289,13 +252,6 @@ async def _drop_retired(store: Store, settings: Settings) -> None:
             await drop_generation(store, settings, generation)
 
 
-async def _connect(stack: AsyncExitStack, settings: Settings, generation: IndexGeneration) -> VectorIndex:
-    index = index_edge.connect(index_socket(settings, generation), settings.retrieval.index)
-    stack.push_async_callback(index.close)
-    await index.ready(_INDEX_START_SECONDS)
-    return index
-
-
 def _workers(supervisor: Supervisor) -> Mapping[str, str]:
     return {
         child.name: f"{'running' if child.running else 'down'}, {child.restarts} restarts"
@@ -306,19 +262,6 @@ def _workers(supervisor: Supervisor) -> Mapping[str, str]:
 def _processes(supervisor: Supervisor) -> Mapping[str, int]:
     running = (child for child in supervisor.children if child.running)
     return {child.name: child.process.pid for child in running if child.process is not None}
-
-
-async def _index_state(index: VectorIndex, gaps: Gaps) -> IndexState:
-    if not isinstance(index, index_edge.EdgeIndex):
-        return IndexState(points=await index.count(Scope(groups=None)), lacking=gaps.lacking)
-    info = await index.info()
-    return IndexState(
-        points=info.points,
-        lacking=gaps.lacking,
-        pending=info.pending,
-        stage=info.stage,
-        disk_bytes=info.disk_bytes,
-    )
 
 
 async def _render(settings: Settings, path: Path, page: int, boxes: Sequence[Box]) -> bytes:
