@@ -74,6 +74,16 @@ def test_on_phones_documents_are_cards(
     axe(page)
 
 
+def test_on_phones_what_is_chosen_can_be_deleted(site: Site, new_page: Callable[..., Page]) -> None:
+    page = new_page(site, width=360, height=740, locale="de-DE", has_touch=True)
+    page.goto("/documents")
+    page.get_by_role("table").get_by_role("checkbox").nth(1).check()
+    for button in page.get_by_role("toolbar", name="1 ausgewählt").get_by_role("button").all():
+        box = button.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= 360 - 16
+
+
 def fits(page: Page) -> None:
     assert page.evaluate("document.getElementById('main').scrollWidth <= innerWidth")
 
