@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         default=None,
         description="postgresql://user:password@host:5432/name; the default is SQLite in the data folder.",
     )
+    shared_dir: Path | None = Field(
+        default=None,
+        description="Folder of uploaded files and what was computed from them, which all servers and workers of one "
+        "database share; the default is the data folder.",
+    )
     log_level: Annotated[str, NoDecode] = Field(default="info", description="debug, info, warning or error.")
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
@@ -160,13 +165,18 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        files = NestedSecretsSettingsSource(settings_cls, secrets_dir=_secrets_dir(), secrets_dir_missing="ok")
+        files = NestedSecretsSettingsSource(file_secret_settings, secrets_dir=_secrets_dir(), secrets_dir_missing="ok")
         return init_settings, env_settings, files
 
-    @field_validator("data_dir")
+    @property
+    def files_dir(self) -> Path:
+        """Where uploaded files lie, and what was computed from them."""
+        return self.shared_dir or self.data_dir
+
+    @field_validator("data_dir", "shared_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("log_level")
     @classmethod
