@@ -53,8 +53,7 @@ class Written:
 
 def backup(settings: Settings, target: Path, report: Report) -> Written:
     """Writes a backup. An older file of that name stays until the new one is whole. Raises `ConfigurationError`."""
-    if settings.database_url is not None:
-        raise ConfigurationError("The database is on a server of its own: back it up with that server's tools.")
+    _refuse_elsewhere(settings)
     if not (settings.data_dir / _DATABASE).exists():
         raise ConfigurationError(f"There is nothing to back up in {settings.data_dir}.")
     made = None if target.parent.exists() else target.parent
@@ -119,6 +118,7 @@ def restore(settings: Settings, source: Path, report: Report, *, force: bool = F
     Raises `Conflict` when the folder holds anything and `force` is not given, `InvalidInput` for a file that is no
     backup, and `ConfigurationError` where the folder cannot be written or moved.
     """
+    _refuse_elsewhere(settings)
     data_dir = settings.data_dir
     occupied = _holds_something(data_dir)
     if occupied and not force:
@@ -130,6 +130,21 @@ def restore(settings: Settings, source: Path, report: Report, *, force: bool = F
         return None
     except OSError as error:
         raise ConfigurationError(f"{data_dir} could not be restored: {error.strerror}.") from error
+
+
+def _refuse_elsewhere(settings: Settings) -> None:
+    """Raises `ConfigurationError` where database or files are elsewhere than in the data folder, and says what to do.
+
+    Files never change and go only after their rows: a database saved first names no file that was not there.
+    """
+    if settings.database_url is None and settings.shared_dir is None:
+        return
+    files = settings.files_dir
+    raise ConfigurationError(
+        "Backup and restore are for a data folder that holds everything. Here, save the database first (pg_dump for "
+        f"PostgreSQL) and {files / 'blobs'} afterwards, with the servers running. To restore, stop them all, put both "
+        f"back, and start: the index is put together again, at once where {files / 'artefacts'} was saved as well."
+    )
 
 
 def _holds_something(folder: Path) -> bool:

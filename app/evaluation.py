@@ -64,7 +64,7 @@ async def evaluate_retrieval(
     if not judged.corpus:
         return await _on_the_knowledge_base(settings, judged, mode, report)
     with tempfile.TemporaryDirectory(prefix="footnote-eval-") as folder:
-        own = settings.model_copy(update={"data_dir": Path(folder), "database_url": None})
+        own = settings.model_copy(update={"data_dir": Path(folder), "shared_dir": None, "database_url": None})
         return await _on_a_corpus(own, judged, mode, report)
 
 

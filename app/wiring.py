@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -122,6 +123,9 @@ def wanted_generation(settings: Settings, embed: Embedder) -> NewGeneration:
     )
 
 
+_ALONE_WITHIN = 5.0
+
+
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -180,8 +184,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(store.close)
         await stack.enter_async_context(store.presence.kept(store.name))
         await store.answers.interrupt()
+        if not indexes.is_server(settings):
+            await stack.enter_async_context(_alone(store))
         embed = embedder(settings)
         generation = await _own_generation(store, settings, embed)
+        await stack.enter_async_context(store.presence.kept(_answering(generation), shared=True))
         await _drop_retired(store, settings)
         supervisor = Supervisor()
         stack.push_async_callback(supervisor.stop)
@@ -201,7 +208,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         yield Services(
             settings=settings,
             store=store,
-            blobs=FolderBlobs(settings.data_dir / "blobs"),
+            blobs=FolderBlobs(settings.files_dir / "blobs"),
             uploads=uploads,
             index=index,
             searcher=search,
@@ -230,8 +237,8 @@ async def open_workshop(settings: Settings, generation: IndexGeneration | None =
         yield Workshop(
             settings=settings,
             store=store,
-            blobs=FolderBlobs(settings.data_dir / "blobs"),
-            artefacts=Artefacts(settings.data_dir / "artefacts", fingerprints(settings, embed)),
+            blobs=FolderBlobs(settings.files_dir / "blobs"),
+            artefacts=Artefacts(settings.files_dir / "artefacts", fingerprints(settings, embed)),
             embedder=embed,
             lexical=lexical(settings),
             index=await indexes.connect(stack, settings, generation),
@@ -246,10 +253,31 @@ async def drop_generation(store: Store, settings: Settings, generation: IndexGen
 
 
 async def _drop_retired(store: Store, settings: Settings) -> None:
-    """The server holds the data folder, so nobody answers from a retired generation any more."""
-    for generation in await store.generations.list():
-        if generation.status == "retired":
-            await drop_generation(store, settings, generation)
+    """Drops retired generations, but those that a server answers from still, which has not been restarted yet."""
+    retired = {_answering(each): each for each in await store.generations.list() if each.status == "retired"}
+    for name in await store.presence.absent(retired):
+        await drop_generation(store, settings, retired[name])
+
+
+def _answering(generation: IndexGeneration) -> str:
+    """What a server that answers from a generation is present as."""
+    return f"generation-{generation.id}"
+
+
+@asynccontextmanager
+async def _alone(store: Store) -> AsyncIterator[None]:
+    """The embedded index belongs to one server. Raises `ConfigurationError` where another works on this database."""
+    deadline = time.monotonic() + _ALONE_WITHIN
+    while time.monotonic() < deadline:  # one that was just killed may count as there for a moment
+        async with store.presence.held("embedded index") as mine:
+            if mine is not None:
+                yield
+                return
+        await asyncio.sleep(0.1)
+    raise ConfigurationError(
+        "Another server with an index of its own works on this database. Several servers need one index between them: "
+        "set FOOTNOTE_RETRIEVAL__INDEX__KIND=qdrant for all of them, or stop the other one."
+    )
 
 
 def _workers(supervisor: Supervisor) -> Mapping[str, str]:

@@ -128,7 +128,8 @@ async def _state(settings: Settings) -> list[Finding]:
         return [*server, Finding("database", "missing", error.message)]
     try:
         stats = await store.stats()
-        found = [*server, Finding("database", "ok", f"{stats.documents} documents, {stats.chunks} chunks")]
+        holds = f"{stats.documents} documents, {stats.chunks} chunks"
+        found = [*server, Finding("database", "ok", f"{await store.describe()}: {holds}")]
         failed = stats.jobs.get("failed", 0)
         if failed:
             found.append(Finding("jobs", "warning", f"{failed} failed: footnote jobs --status failed"))

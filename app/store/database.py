@@ -124,6 +124,14 @@ class Database:
         except _ERRORS as error:
             raise translated(error) from error
 
+    async def describe(self) -> str:
+        """The kind of database, its version, and where it is; without a password."""
+        if self.path is not None:
+            return f"SQLite {sqlite3.sqlite_version}"
+        async with self.read() as connection:
+            version = (await connection.exec_driver_sql("SHOW server_version")).scalar()
+        return f"PostgreSQL {version} at {self.url.host}:{self.url.port or 5432}/{self.url.database}"
+
     def contains(self, column: ColumnElement[str], words: str) -> ColumnElement[bool]:
         """Whether a column holds `words`, upper and lower case alike in any script."""
         fold, sought = (func.lower, words.lower()) if self.dialect != "sqlite" else (_folded, words.casefold())

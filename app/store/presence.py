@@ -32,6 +32,7 @@ _SERVER_KEEPALIVE = ", ".join(
     for name, value in {"idle": 10, "interval": 5, "count": 4}.items()
 )
 _TAKE = text("SELECT pg_try_advisory_lock(:kind, :key)")
+_TAKE_SHARED = text("SELECT pg_try_advisory_lock_shared(:kind, :key)")
 _HELD = text(
     "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = :kind AND objsubid = 2 "
     "AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -45,20 +46,21 @@ class Presence:
         self._database = database
 
     @asynccontextmanager
-    async def held(self, name: str) -> AsyncIterator[asyncio.Event | None]:
-        """Holds a name while the block lasts; None where another process has it.
+    async def held(self, name: str, *, shared: bool = False) -> AsyncIterator[asyncio.Event | None]:
+        """Holds a name while the block lasts; None where another has it. `shared` is for names that many may have.
 
         The event tells that the name was lost, with the connection to the database: others count its holder as gone,
         which must leave off what it does in that name. Raises `StoreUnavailable`.
         """
         path = self._database.path
         if path is not None:
-            with _locked(_file(path, name)) as alone:
+            with _locked(_file(path, name), shared) as alone:
                 yield asyncio.Event() if alone else None
             return
         async with self._database.read() as connection:
             await connection.exec_driver_sql(f"SELECT {_SERVER_KEEPALIVE}")
-            got = bool((await connection.execute(_TAKE, {"kind": _KIND, "key": _key(name)})).scalar())
+            take = _TAKE_SHARED if shared else _TAKE
+            got = bool((await connection.execute(take, {"kind": _KIND, "key": _key(name)})).scalar())
             lost = asyncio.Event()
             watch = asyncio.create_task(self._watch(connection, lost), name=f"presence of {name}") if got else None
             try:
@@ -70,11 +72,11 @@ class Presence:
                 await connection.invalidate()  # it ends, and with it the lock
 
     @asynccontextmanager
-    async def kept(self, name: str) -> AsyncIterator[None]:
+    async def kept(self, name: str, *, shared: bool = False) -> AsyncIterator[None]:
         """Holds a name while the block lasts, and takes it again where it was lost. Raises `StoreUnavailable`."""
         async with contextlib.AsyncExitStack() as first:
-            lost = await first.enter_async_context(self.held(name))
-            keeping = asyncio.create_task(self._keep(name, first.pop_all(), lost), name=f"keep {name}")
+            lost = await first.enter_async_context(self.held(name, shared=shared))
+            keeping = asyncio.create_task(self._keep(name, shared, first.pop_all(), lost), name=f"keep {name}")
         try:
             yield
         finally:
@@ -90,7 +92,9 @@ class Presence:
             held = set((await connection.execute(_HELD, {"kind": _KIND})).scalars())
         return {name for name in names if _key(name) not in held}
 
-    async def _keep(self, name: str, holding: contextlib.AsyncExitStack, lost: asyncio.Event | None) -> None:
+    async def _keep(
+        self, name: str, shared: bool, holding: contextlib.AsyncExitStack, lost: asyncio.Event | None
+    ) -> None:
         while True:
             async with holding:
                 if lost is not None:
@@ -98,7 +102,7 @@ class Presence:
             await asyncio.sleep(_AGAIN_AFTER)
             holding, lost = contextlib.AsyncExitStack(), None
             with contextlib.suppress(FootnoteError):
-                lost = await holding.enter_async_context(self.held(name))
+                lost = await holding.enter_async_context(self.held(name, shared=shared))
 
     async def _watch(self, connection: AsyncConnection, lost: asyncio.Event) -> None:
         try:
@@ -119,13 +123,14 @@ def _file(database: Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[bool]:
+def _locked(path: Path, shared: bool) -> Iterator[bool]:
     """Locks a file, which is removed afterwards; False where another process has it locked."""
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     path.parent.mkdir(mode=0o700, exist_ok=True)
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             yield False
@@ -136,7 +141,9 @@ def _locked(path: Path) -> Iterator[bool]:
     try:
         yield True
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(BlockingIOError):  # others share it still
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
         os.close(descriptor)
 
 

@@ -85,6 +85,10 @@ class Store:
         async with self._database.read() as connection:
             await connection.exec_driver_sql("SELECT 1")
 
+    async def describe(self) -> str:
+        """What the database is: PostgreSQL's version and address, or SQLite's file."""
+        return await self._database.describe()
+
     async def backup_to(self, path: Path) -> None:
         """Writes a consistent copy of the database to a new file while others go on reading and writing.
 

@@ -18,7 +18,7 @@ from app.backup import backup, restore
 from app.folder import DataFolder
 from app.settings import Settings
 from app.store.store import Store
-from core.errors import InvalidInput
+from core.errors import ConfigurationError, InvalidInput
 
 
 def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
@@ -168,3 +168,12 @@ async def test_a_folder_that_holds_something_is_moved_aside_by_force_alone(tmp_p
     assert (aside / "letters.txt").read_text() == "mine"
     assert (home / BLOB).read_text() == "bytes"
     assert {path.name for path in home.parent.iterdir()} == {"data", aside.name}
+
+
+def test_where_the_database_is_elsewhere_both_say_what_to_do_instead(tmp_path):
+    settings = Settings(data_dir=tmp_path / "data", shared_dir=tmp_path / "files", database_url="postgresql://h/n")
+    for call in (backup, restore):
+        with pytest.raises(ConfigurationError, match="pg_dump") as refused:
+            call(settings, tmp_path / "backup.tar", _silent)
+        assert str(tmp_path / "files" / "blobs") in refused.value.message
+    assert not (tmp_path / "data").exists()

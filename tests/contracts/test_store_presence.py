@@ -39,3 +39,15 @@ async def test_answers_of_a_server_that_is_there_go_on(kit, store_url):
         assert (await other.answers.get(theirs.id, kit.ada)).status == "running"
         assert (await other.answers.get(ours.id, kit.ada)).status == "failed"
     assert await kit.store.answers.interrupt() == 1
+
+
+async def test_a_shared_name_is_there_until_its_last_holder_leaves(store, store_url):
+    async with await Store.open(store_url) as other:
+        async with store.presence.held("generation-1", shared=True) as first:
+            async with other.presence.held("generation-1", shared=True) as second:
+                assert first is not None
+                assert second is not None
+                async with other.presence.held("generation-1") as alone:
+                    assert alone is None
+            assert await other.presence.absent(["generation-1"]) == set()
+        assert await other.presence.absent(["generation-1"]) == {"generation-1"}

@@ -129,3 +129,17 @@ def test_what_is_asked_of_a_job_reaches_whichever_worker_has_it(served: tuple[Se
     server.call("POST", f"/v1/jobs/{begun['job_id']}/retry")
     job = server.job(begun["job_id"])
     assert (job["status"], job["attempts"]) == ("succeeded", 2), workers.log
+
+
+@pytest.mark.slow
+def test_two_servers_with_an_index_each_do_not_share_a_database(
+    new_server: Callable[..., Server], database: str
+) -> None:
+    first = new_server(FOOTNOTE_DATABASE_URL=database, FOOTNOTE_JOBS__WORKERS="0").start()
+    second = new_server("other", FOOTNOTE_DATABASE_URL=database, FOOTNOTE_JOBS__WORKERS="0")
+    second.launch()
+    assert second.process is not None
+    assert second.process.wait(60) != 0
+    assert "INDEX__KIND=qdrant" in second.log.read_text()
+    first.kill()
+    assert second.start().request("GET", "/readyz").is_success, "what a killed server held is free"
