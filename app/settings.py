@@ -146,11 +146,6 @@ class Settings(BaseSettings):
         description="Folder of uploaded files and what was computed from them, which all servers and workers of one "
         "database share; the default is the data folder.",
     )
-    shared_dir: Path | None = Field(
-        default=None,
-        description="Folder of uploaded files and what was computed from them, which all servers and workers of one "
-        "database share; the default is the data folder.",
-    )
     log_level: Annotated[str, NoDecode] = Field(default="info", description="debug, info, warning or error.")
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
