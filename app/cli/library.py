@@ -36,9 +36,12 @@ def list_documents(
         put_json(rows)
     else:
         put_table(
-            ("id", "title", "collection", "type", "pages", "chunks", "version"),
+            ("id", "title", "collection", "type", "pages", "chunks", "version", "state"),
             (
-                (d["id"], d["title"], d["collection"], d["media_type"], d["pages"] or "", d["chunks"], d["version"])
+                (
+                    *(d["id"], d["title"], d["collection"], d["media_type"], d["pages"] or "", d["chunks"]),
+                    *(d["version"], "live" if d["version_id"] else "none yet: see footnote jobs"),
+                )
                 for d in rows
             ),
         )

@@ -94,7 +94,7 @@ class Collections:
             raise Conflict("The default collection cannot be deleted; delete its documents instead.")
         async with self._database.write() as connection:
             if not await find(connection, name, lock=True):
-                raise unknown(name)
+                raise NotFound(f"There is no collection “{name}”.")
             alive = select(documents.c.id).where(documents.c.collection == name, documents.c.deleted_at.is_(None))
             ordered = alive.order_by(documents.c.id).with_for_update(key_share=True)
             ids = (await connection.execute(ordered)).scalars().all()
