@@ -6,13 +6,13 @@ DATA ?= .footnote
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-MODEL := $(VENV)/share/footnote/.prepared
+PREPARED := $(VENV)/share/footnote/.prepared
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lock bench system clean
+.PHONY: help setup run test check lock bench system engine engine-cpu clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3"; exit 1; }
@@ -23,11 +23,11 @@ $(STAMP): pyproject.toml requirements.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(MODEL): $(STAMP)
+$(PREPARED): $(STAMP)
 	$(BIN)/python -m retrieval.prepare
 	@mkdir -p $(@D) && touch $@
 
-setup: $(STAMP) $(MODEL) ## the environment in .venv and the embedder's optimised model file
+setup: $(STAMP) $(PREPARED) ## the environment in .venv and the embedder's optimised model file
 
 system: ## the Debian packages that scanned pages and the tests need
 	@deploy/system-packages.sh
@@ -41,7 +41,14 @@ check: setup ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: system check ## everything that proves it works
+engine: ## vLLM's CPU build in .venv-engine, which the tests need
+	@deploy/engine-cpu.sh
+
+engine-cpu: setup engine ## serve a model with it: make engine-cpu MODEL=path/to/model
+	@[ -n "$(MODEL)" ] || { echo "Name a model: make engine-cpu MODEL=path/to/model"; exit 1; }
+	@FOOTNOTE_SERVING__ENGINE__MODEL="$(MODEL)" exec $(BIN)/footnote engine
+
+test: system engine check ## everything that proves it works
 	$(BIN)/python -m pytest
 
 bench: setup ## the measured figures, into bench/results/
@@ -54,4 +61,4 @@ lock: | $(BIN)/python ## pin every dependency again
 	sed -i 's/+cpu$$//; /^#/d' requirements.lock  # any build of the pinned torch will do
 
 clean: ## remove the environment and caches, not the data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf $(VENV) .venv-engine .mypy_cache .ruff_cache .pytest_cache *.egg-info

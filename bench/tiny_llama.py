@@ -1,12 +1,14 @@
 """A small Llama with random weights, a byte-level BPE tokenizer and a chat template, made in seconds.
 
-`python -m bench.tiny_llama FOLDER [--seed N]`. It says nothing sensible, and that is what it is for: whatever it is
-made to write under a schema, the engine made it write. The same seed gives the same weights.
+`python -m bench.tiny_llama FOLDER [--seed N] [--adapter NAME …]`; adapters get folders of their own beside it. It says
+nothing sensible, and that is what it is for: what it writes under a schema, the engine made it write. The same seed
+gives the same weights.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +53,37 @@ def build(folder: Path, seed: int = 7, hidden: int = 64, layers: int = 2) -> Pat
     return folder
 
 
+def build_adapter(folder: Path, base: Path, seed: int, rank: int = 4) -> Path:
+    """Writes a LoRA adapter of random weights, strong enough to change what the base says."""
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(base)
+    torch.manual_seed(seed)
+    size = config.hidden_size
+    weights = {}
+    for layer in range(config.num_hidden_layers):
+        for part in ("q_proj", "v_proj"):
+            name = f"base_model.model.model.layers.{layer}.self_attn.{part}"
+            weights[f"{name}.lora_A.weight"] = torch.randn(rank, size)
+            weights[f"{name}.lora_B.weight"] = torch.randn(size, rank)
+    folder.mkdir(parents=True)
+    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    described = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": str(base),
+        "r": rank,
+        "lora_alpha": 2 * rank,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": ["q_proj", "v_proj"],
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(described), "utf-8")
+    return folder
+
+
 def _tokenizer():  # type: ignore[no-untyped-def]
     """Trained on the repository's own prose; every byte has a token, so any text can be read."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -74,5 +107,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--adapter", action="append", default=[])
     given = parser.parse_args()
     print(build(given.folder, given.seed))
+    for number, name in enumerate(given.adapter, start=1):
+        print(build_adapter(given.folder.parent / name, given.folder, given.seed + number))

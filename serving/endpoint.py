@@ -132,7 +132,7 @@ class Endpoint:
         return self._client
 
     def _unreachable(self, error: httpx.HTTPError) -> GeneratorUnavailable:
-        log.warning("the generator at %s cannot be reached: %r", self._settings.base_url, error)
+        log.info("the generator at %s cannot be reached: %r", self._settings.base_url, error)
         return GeneratorUnavailable(
             "The generator cannot be reached. Try again in a moment; if it stays so, whoever runs this server should "
             "see that the model's server is up and that FOOTNOTE_SERVING__ENDPOINT__BASE_URL names it."

@@ -22,6 +22,7 @@ import pytest
 
 from core.terms import terms
 from core.types import Vectors
+from tests import engine_process
 
 ROOT = Path(__file__).resolve().parent.parent
 DATASETS = Path(os.environ.get("FOOTNOTE_DATA_SETS", ROOT.parent / "shared" / "data"))
@@ -145,6 +146,14 @@ def _wait_for(server: subprocess.Popen[bytes], found: Postgres, log: Path) -> No
         except psycopg.OperationalError:
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine_process.Engine]:
+    """A real vLLM, started once for the whole run: a small random model "tiny" with adapters "a" and "b"."""
+    with engine_process.started(tmp_path_factory.mktemp("engine")) as found:
+        found.wait_ready()
+        yield found
 
 
 def pytest_report_header() -> str:

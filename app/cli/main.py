@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from app.cli import admin, collections, configuration, doctor, evaluate, ingest, library, questions, serve
+from app.cli import admin, collections, configuration, doctor, engine, evaluate, ingest, library, questions, serve
 from app.cli.output import Exit, fail
 from core.errors import ConfigurationError, FootnoteError, InvalidFilter, NotFound, Unavailable
 
@@ -22,6 +22,7 @@ cli = typer.Typer(
 
 cli.command("serve")(serve.serve)
 cli.command("worker")(serve.worker)
+cli.command("engine")(engine.engine)
 cli.command("ingest")(ingest.ingest)
 cli.command("search")(questions.search)
 cli.command("ask")(questions.ask)

@@ -1,0 +1,185 @@
+"""The generator over a real vLLM with a model of random weights: whatever it would say, it is held to the schema."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import pytest
+
+from agents.answer import Answerer, AnswerRequest
+from agents.prompting import answer_messages
+from agents.schema import answer_schema
+from agents.settings import AgentSettings, OutputSettings
+from core.errors import GenerationInvalid, GeneratorUnavailable
+from core.types import AnswerTrace, GenerationRequest, Hit, Message, Principal, SearchRequest, SearchResult, Source
+from serving.openai_compatible import OpenAICompatibleGenerator
+from serving.queue import QueuedGenerator
+from tests.engine_process import Engine
+
+BOUNDS = OutputSettings(max_statements=2, max_statement_chars=40, max_citations=2)
+LONG = {
+    "type": "object",
+    "properties": {"text": {"type": "string", "minLength": 3_000, "maxLength": 4_000}},
+    "required": ["text"],
+    "additionalProperties": False,
+}
+"""Whatever the model would like to say, it has to go on for a while."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+async def generator(engine: Engine) -> AsyncIterator[OpenAICompatibleGenerator]:
+    made = OpenAICompatibleGenerator(engine.endpoint())
+    yield made
+    await made.close()
+
+
+def hit(number: int, text: str) -> Hit:
+    return Hit(
+        chunk_id=f"c{number}", document_id="d", version_id=f"v{number}", title="T", text=text, score=1.0, scores={}
+    )
+
+
+class Searcher:
+    """Finds as many passages as the question names."""
+
+    async def search(self, request: SearchRequest) -> SearchResult:
+        count = int(request.query.split()[-1])
+        hits = [hit(n, f"Passage {n} for {request.query}: leave is {n + 20} days.") for n in range(1, count + 1)]
+        return SearchResult(hits=tuple(hits), timings_ms={})
+
+
+async def trace_of(answerer: Answerer, question: str) -> AnswerTrace:
+    request = AnswerRequest(id=question, question=question, principal=Principal(id=question[:3]))
+    async with aclosing(answerer.run(request)) as events:
+        async for event in events:
+            if event.name == "done":
+                trace: AnswerTrace = event.data["trace"]
+                return trace
+    raise AssertionError("no end")
+
+
+def long_request(adapter: str | None = None, schema: dict[str, Any] = LONG) -> GenerationRequest:
+    return GenerationRequest(
+        task="answer",
+        messages=(Message(role="user", content="Tell a story."),),
+        schema=schema,
+        question="",
+        adapter=adapter,
+        max_tokens=4_000,
+        timeout=200,
+    )
+
+
+async def test_two_hundred_answers_are_valid_and_cite_only_what_was_offered_for_them(
+    generator: OpenAICompatibleGenerator, word_embedder: Any
+) -> None:
+    settings = AgentSettings(output=BOUNDS, max_tokens=512, generate_seconds=250)
+    queued = QueuedGenerator(generator, concurrency=32, waiting=200)
+    answerer = Answerer(Searcher(), queued, word_embedder, settings, window=generator)
+    questions = [f"{n:03} is how many passages? {n % 6 + 1}" for n in range(200)]
+    traces = await asyncio.gather(*(trace_of(answerer, question) for question in questions))
+    for trace in traces:
+        (attempt,) = trace.attempts  # at the first try
+        value = json.loads(attempt.output)
+        jsonschema.validate(value, dict(trace.schema))
+        offered = {str(n) for n in range(1, len(trace.offered) + 1)}
+        assert {each for said in value["statements"] for each in said["sources"]} <= offered
+        assert not re.search(r"\s{8}", attempt.output)
+    outputs = {trace.attempts[0].output for trace in traces}
+    assert len(outputs) > 50
+    assert any(json.loads(output)["statements"] for output in outputs)
+
+
+async def test_words_arrive_one_after_another_and_are_counted(generator: OpenAICompatibleGenerator) -> None:
+    request = replace(long_request(), messages=answer_messages("Why?", []))
+    counted = await generator.count(request.messages)
+    pieces = [piece async for piece in generator.stream(request)]
+    final = pieces[-1].final
+    assert final is not None
+    assert len(pieces) > 100
+    assert "".join(piece.text for piece in pieces) == final.text
+    jsonschema.validate(json.loads(final.text), LONG)
+    assert final.usage.prompt_tokens == counted
+    assert final.usage.completion_tokens >= len(pieces) - 1
+    assert final.generator.fingerprint.startswith("tiny:vllm")
+
+
+async def test_the_base_and_each_adapter_answer_by_name_and_differently(generator: OpenAICompatibleGenerator) -> None:
+    short = {"type": "string", "minLength": 40, "maxLength": 60}
+    schema = {**LONG, "properties": {"text": short}}
+    said = [await generator.complete(long_request(name, schema)) for name in (None, "a", "b", None)]
+    assert [each.generator.adapter for each in said] == [None, "a", "b", None]
+    assert len({each.text for each in said}) == 3
+    assert said[0].text == said[3].text
+    with pytest.raises(GeneratorUnavailable, match="404"):
+        await generator.complete(long_request("c"))
+
+
+async def test_who_leaves_frees_the_engine(engine: Engine, generator: OpenAICompatibleGenerator) -> None:
+    async with aclosing(generator.stream(long_request())) as stream:
+        await anext(stream)
+        assert await asyncio.to_thread(engine.running) == 1
+    assert await asyncio.to_thread(engine.idle)
+    task = asyncio.create_task(generator.complete(long_request()))
+    while await asyncio.to_thread(engine.running) == 0:
+        assert not task.done()
+    task.cancel()
+    assert await asyncio.to_thread(engine.idle)
+
+
+async def test_only_so_many_are_at_the_engine_at_a_time(engine: Engine, generator: OpenAICompatibleGenerator) -> None:
+    queued = QueuedGenerator(generator, concurrency=2, waiting=10)
+    tasks = [asyncio.create_task(queued.complete(long_request())) for _ in range(5)]
+    seen = []
+    for _ in range(10):
+        seen.append(await asyncio.to_thread(engine.running))
+        await asyncio.sleep(0.05)
+    assert max(seen) == 2
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert (queued.running, queued.waiting) == (0, 0)
+    assert await asyncio.to_thread(engine.idle)
+
+
+async def test_the_prompt_is_packed_to_the_models_window(engine: Engine, word_embedder: Any) -> None:
+    generator = OpenAICompatibleGenerator(engine.endpoint(window=1_400))
+
+    class Wordy:
+        async def search(self, request: SearchRequest) -> SearchResult:
+            hits = tuple(hit(n, f"Überlänge {n}: " + "every word is a token or two. " * 20) for n in range(1, 9))
+            return SearchResult(hits=hits, timings_ms={})
+
+    settings = AgentSettings(output=BOUNDS, max_tokens=256, generate_seconds=100)
+    answer = await Answerer(Wordy(), generator, word_embedder, settings, window=generator).answer(
+        AnswerRequest(id="a", question="How long?", principal=Principal(id="ana"))
+    )
+    assert 1 <= len(answer.sources) < 8
+    assert answer.degraded == ("context_cut",)
+    assert 700 < answer.usage.prompt_tokens <= 1_400 - 256
+    await generator.close()
+
+
+async def test_what_the_engine_refuses_is_an_error_and_not_an_answer(generator: OpenAICompatibleGenerator) -> None:
+    source = Source(id="1", chunk_id="c", document_id="d", version_id="v", title="T", text="word " * 20_000)
+    request = GenerationRequest(
+        task="answer",
+        messages=answer_messages("Why?", [source]),
+        schema=answer_schema(["1"], BOUNDS),
+        question="Why?",
+        timeout=60,
+    )
+    with pytest.raises(GeneratorUnavailable, match="400"):
+        await generator.complete(request)
+    with pytest.raises(GenerationInvalid, match="limit of 20 tokens"):
+        await generator.complete(replace(long_request(), max_tokens=20))
+    await generator.check()
