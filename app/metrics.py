@@ -56,6 +56,23 @@ class Metrics:
             ("answerable",),
             registry=self.registry,
         )
+        self._invalid = Counter(
+            "footnote_generator_invalid_outputs",
+            "Outputs that broke their schema; each is asked for once more.",
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "footnote_generator_tokens", "Tokens of finished answers, by direction.", ("kind",), registry=self.registry
+        )
+        self._requests_held = Gauge(
+            "footnote_generator_requests",
+            "Requests running at the generator and waiting for it, where there is a queue.",
+            ("state",),
+            registry=self.registry,
+        )
+        self._redis = Gauge(
+            "footnote_redis_up", "Whether the configured Redis answers: 1 or 0.", registry=self.registry
+        )
         self._feedback = Counter(
             "footnote_feedback", "Feedback received, by rating.", ("rating",), registry=self.registry
         )
@@ -96,6 +113,24 @@ class Metrics:
     def answer(self, answerable: bool) -> None:
         """Counts a finished answer."""
         self._answers.labels("true" if answerable else "false").inc()
+
+    def invalid_outputs(self, count: int) -> None:
+        """Counts outputs that broke their schema."""
+        self._invalid.inc(count)
+
+    def tokens(self, prompt: int, completion: int) -> None:
+        """Counts the tokens that a finished answer took."""
+        self._tokens.labels("prompt").inc(prompt)
+        self._tokens.labels("completion").inc(completion)
+
+    def generator(self, *, running: int, waiting: int) -> None:
+        """Says what the generator has in hand and what waits for it; called just before each scrape."""
+        self._requests_held.labels("running").set(running)
+        self._requests_held.labels("waiting").set(waiting)
+
+    def redis(self, up: bool) -> None:
+        """Says whether Redis answers; called just before each scrape where one is configured."""
+        self._redis.set(up)
 
     def feedback(self, rating: str) -> None:
         """Counts a feedback received."""

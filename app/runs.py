@@ -16,7 +16,7 @@ from app.limits import Share
 from app.metrics import Metrics
 from app.middleware import request_id_var
 from app.tracing import Tracing
-from core.errors import Conflict, FootnoteError, InvalidInput, Unavailable
+from core.errors import Conflict, FootnoteError, GenerationInvalid, InvalidInput, Unavailable
 from core.types import Filters, Message, Principal
 
 if TYPE_CHECKING:
@@ -174,6 +174,7 @@ class AnswerRuns:
         async with aclosing(services.answerer.run(request)) as events:
             async for event in events:
                 if event.name == "failed":
+                    self._metrics.invalid_outputs(max(0, len(event.data["trace"].attempts) - 1))
                     self._tracing.keep(services.store.traces, request.id, event.data["trace"])
                     continue
                 if event.name != "done":
@@ -182,6 +183,8 @@ class AnswerRuns:
                 answer = event.data["answer"]
                 record = await services.store.answers.finish(answer)
                 self._metrics.answer(answer.answerable)
+                self._metrics.invalid_outputs(sum(each.problem is not None for each in event.data["trace"].attempts))
+                self._metrics.tokens(answer.usage.prompt_tokens, answer.usage.completion_tokens)
                 self._metrics.stages("answer", answer.timings_ms)
                 self._metrics.degraded(answer.degraded)
                 await services.streams.append(request.id, "done", shown_answer(record).model_dump_json())
@@ -192,6 +195,8 @@ class AnswerRuns:
     async def _failed(self, services: Services, answer_id: str, error: BaseException) -> None:
         problem = problem_of(error, request_id_var.get())
         self._metrics.error(problem["code"])
+        if isinstance(error, GenerationInvalid):
+            self._metrics.invalid_outputs(1)
         try:
             await services.store.answers.fail(answer_id, problem["code"], problem["detail"])
         except FootnoteError as unkept:

@@ -41,6 +41,7 @@ from core.types import (
     SearchTrace,
     Source,
 )
+from serving.queue import QueuedGenerator
 
 ANA, BEN, ROOT = "ana-key-0123456789", "ben-key-0123456789", "root-key-0123456789"
 KEYS = (
@@ -275,7 +276,7 @@ async def open_world(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
             searcher=ScriptedSearcher(store),
             generator=ScriptedGenerator(),
             index=CountingIndex(),
-            streams=MemoryStreams(retention=made.http.stream_retention),
+            sharing=Sharing(streams=MemoryStreams(retention=made.http.stream_retention)),
             generation=generation.id,
         )
         world.app = create_app(made, lambda _: _services(world))
@@ -289,6 +290,13 @@ async def open_world(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
 
 @asynccontextmanager
 async def _services(world: World) -> AsyncIterator[Services]:
+    """Where the settings ask for a model's server, the scripted generator stands behind a queue as one would."""
+    serving = world.settings.serving
+    queue = None
+    if serving.generator == "openai_compatible":
+        limits = serving.endpoint
+        queue = QueuedGenerator(world.generator, concurrency=limits.concurrency, waiting=limits.queue)
+    generator = queue or world.generator
     yield Services(
         settings=world.settings,
         store=world.store,
@@ -296,10 +304,11 @@ async def _services(world: World) -> AsyncIterator[Services]:
         uploads=Unfinished(world.settings.data_dir / "uploads", world.settings.http),
         index=world.index,  # type: ignore[arg-type]
         searcher=world.searcher,
-        generator=world.generator,
+        generator=generator,
+        queue=queue,
         answerer=Answerer(
             world.searcher,
-            world.generator,
+            generator,
             None,  # type: ignore[arg-type]  # the verifier given is the only part that would embed
             world.settings.agents,
             verifier=CertainVerifier(),

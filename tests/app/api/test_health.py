@@ -238,3 +238,20 @@ async def test_the_stages_of_jobs_are_told_once(world: Any) -> None:
         for stage, seconds in (("parse", "1.5"), ("sweep", "0.02")):
             assert name.format("count", stage, "1.0") in told
             assert name.format("sum", stage, seconds) in told
+
+
+async def test_outputs_that_broke_their_schema_are_counted(world: Any) -> None:
+    await world.handbook()
+
+    async def counted() -> float:
+        text = (await world.http.get("/metrics")).text
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        return families["footnote_generator_invalid_outputs"].samples[0].value
+
+    assert await counted() == 0
+    world.generator.outputs = ["Once upon a time", '{"answerable": false, "statements": []}']
+    assert (await world.http.post("/v1/answers", json={"question": "How much leave?"})).status_code == 200
+    assert await counted() == 1
+    world.generator.outputs = ["Once upon a time", "there was"]
+    assert (await world.http.post("/v1/answers", json={"question": "How much leave?"})).status_code == 502
+    assert await counted() == 3
