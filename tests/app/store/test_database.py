@@ -12,7 +12,8 @@ from sqlalchemy import text
 
 from app.store.database import Database, translated
 from app.store.store import Store
-from core.errors import ConfigurationError, StoreUnavailable
+from core.errors import ConfigurationError, InvalidInput, StoreUnavailable
+from core.types import Principal
 
 
 async def test_a_commit_is_on_disk_before_it_is_acknowledged_and_readers_do_not_wait(url):
@@ -183,3 +184,10 @@ async def test_a_user_without_the_right_to_make_tables_is_told(postgres):
 async def test_an_address_that_cannot_work_is_refused(address):
     with pytest.raises(ConfigurationError):
         await Store.open(address)
+
+
+async def test_a_text_that_postgresql_cannot_keep_is_the_caller_s_mistake(postgres):
+    with postgres.database() as address:
+        async with await Store.open(address) as store:
+            with pytest.raises(InvalidInput, match="cannot be kept"):
+                await store.conversations.create(Principal(id="ada"), "How\x00long?")

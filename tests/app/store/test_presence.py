@@ -1,4 +1,4 @@
-"""A presence that is lost with the connection to PostgreSQL, and taken again."""
+"""PostgreSQL that ends its connections, as when it is started again: what was held is lost, and taken again."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ async def test_a_kept_presence_comes_back(postgres):
                     await asyncio.sleep(0.01)
                 while await store.presence.absent([store.name]):
                     await asyncio.sleep(0.05)
+
+
+async def test_a_store_goes_on_after_postgresql_ended_its_connections(postgres):
+    with postgres.database() as url:
+        async with await Store.open(url) as store:
+            await asyncio.gather(*(store.collections.list() for _ in range(4)))
+            await asyncio.to_thread(postgres.run, END_ALL)
+            await store.collections.create("more")
+            assert {each.name for each in await store.collections.list()} == {"default", "more"}
