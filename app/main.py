@@ -21,6 +21,7 @@ from app.metrics import Metrics
 from app.middleware import UPLOADS, BodyLimit, Gate, RequestContext
 from app.ready import Ready
 from app.runs import AnswerRuns
+from app.sharing import CancelMessages
 from app.tracing import Tracing
 from app.watch import JobWatch
 
@@ -39,6 +40,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     limits = Limits(settings.http)
     tracing = Tracing()
     runs = AnswerRuns(metrics, limits.answers, tracing)
+    cancels = CancelMessages(boot, runs)
     watch = JobWatch()
     guard = Guard(settings)
     durations = JobDurations(metrics)
@@ -55,11 +57,13 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         boot.start()
         keeper.start()
+        cancels.start()
         try:
             yield
         finally:
             await runs.close()
             await watch.close()
+            await cancels.close()
             await keeper.close()
             await boot.stop()
 

@@ -87,11 +87,15 @@ async def _why_not(call: Awaitable[object]) -> str | None:
 async def _notes(services: Services) -> dict[str, str]:
     """Told to whoever asks: they name states of the server, never what is in it."""
     from app.gaps import INDEX_INCOMPLETE
+    from app.sharing import REDIS_UNAVAILABLE
+    from app.sharing import WORDS as REDIS_WORDS
 
     notes = {}
     with contextlib.suppress(FootnoteError, TimeoutError):  # a database that does not answer is told as a part
         if await asyncio.wait_for(restart_needed(services), _PATIENCE):
             notes[RESTART_NEEDED] = WORDS
+    if not await services.sharing.look():
+        notes[REDIS_UNAVAILABLE] = REDIS_WORDS
     returning, left_out = services.lacking()
     if returning:
         notes[INDEX_INCOMPLETE] = "The index lacks documents; they are being put back."

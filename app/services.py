@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agents.answer import Answerer
 from app.settings import Settings
+from app.sharing import Sharing
 from app.store.blobs import FolderBlobs
 from app.store.store import Store
 from app.streams import StreamLog
@@ -52,7 +53,7 @@ class Services:
     searcher: Searcher
     generator: Generator
     answerer: Answerer
-    streams: StreamLog
+    sharing: Sharing
     generation: int
     pipeline: str
     workers: Callable[[], Mapping[str, str]]
@@ -61,3 +62,8 @@ class Services:
     lacking: Callable[[], tuple[int, int]]
     render: RenderPage
     queue: QueuedGenerator | None = None
+
+    @property
+    def streams(self) -> StreamLog:
+        """The answers' event logs."""
+        return self.sharing.streams

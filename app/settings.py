@@ -146,6 +146,11 @@ class Settings(BaseSettings):
         description="Folder of uploaded files and what was computed from them, which all servers and workers of one "
         "database share; the default is the data folder.",
     )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="redis://:password@host:6379/0 joins several servers behind one address: streams are read and "
+        "stopped on any of them. Two installations need two databases (the number).",
+    )
     log_level: Annotated[str, NoDecode] = Field(default="info", description="debug, info, warning or error.")
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
@@ -177,6 +182,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
 
     @field_validator("log_level")
     @classmethod

@@ -1,8 +1,7 @@
 """Append-only event logs that can be read from any point, while they grow and for a while after.
 
 A stream outlives the connection that asked for it: whoever writes appends, whoever reads may leave and come back with
-the id of the last event seen. `MemoryStreams` keeps them in this process; a shared log (a Redis stream has the
-same verbs: XADD, XREAD from an id, EXPIRE) can take its place behind `StreamLog`.
+the id of the last event seen. `MemoryStreams` keeps them in this process; `app.redis_streams` shares them.
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ from app.gaps import CandidSearcher, Gaps
 from app.generators import writing
 from app.services import Services
 from app.settings import Settings
+from app.sharing import SharingSearcher, open_sharing
 from app.store.blobs import FolderBlobs
 from app.store.records import IndexGeneration, NewGeneration
 from app.store.store import Store
-from app.streams import MemoryStreams
 from app.supervisor import Child, Supervisor
 from app.unfinished import Unfinished
 from core.errors import ConfigurationError, IndexMismatch
@@ -198,7 +198,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await indexes.announce(settings, generation)
         gaps = await stack.enter_async_context(Gaps(store, index, generation.id).watched())
         # In a thread: a cross-encoder takes seconds to load, and the health check answers meanwhile.
-        search = CandidSearcher(await asyncio.to_thread(searcher, settings, embed, index, store), gaps)
+        sharing = await stack.enter_async_context(open_sharing(settings))
+        found = CandidSearcher(await asyncio.to_thread(searcher, settings, embed, index, store), gaps)
+        search = SharingSearcher(found, sharing)
         written = writing(settings, embed)
         stack.push_async_callback(written.generator.close)
         uploads = Unfinished(settings.data_dir / "uploads", settings.http)
@@ -215,7 +217,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             generator=written.generator,
             queue=written.queue,
             answerer=Answerer(search, written.generator, embed, settings.agents, window=written.window),
-            streams=MemoryStreams(retention=settings.http.stream_retention),
+            sharing=sharing,
             generation=generation.id,
             pipeline=generation.pipeline,
             workers=partial(_workers, supervisor),

@@ -3,7 +3,7 @@
 # apt), otherwise names it and fails.
 set -euo pipefail
 
-packages=(tesseract-ocr chromium postgresql)
+packages=(tesseract-ocr chromium postgresql redis-server)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -173,7 +173,10 @@ async def follow_answer(
 async def cancel_answer(id: AnswerId, services: Wired, runs: Running, caller: Caller) -> Answer:
     """Its stream ends in an `error` with the code `cancelled`."""
     record = await services.store.answers.get(id, caller)
-    runs.cancel(id)
+    if record.status == "running" and runs.get(id) is None:
+        await services.sharing.cancel(id)
+    else:
+        runs.cancel(id)
     return shown_answer(record)
 
 

@@ -126,6 +126,8 @@ async def metrics(request: Request, measured: Measured) -> Response:
         await durations.look(store.jobs)
         if (queue := boot.services.queue) is not None:
             measured.generator(running=queue.running, waiting=queue.waiting)
+        if boot.services.sharing.redis is not None:
+            measured.redis(await boot.services.sharing.look())
     except FootnoteError as error:
         measured.error(error.code)  # a scrape without the stock says more than none
     else:

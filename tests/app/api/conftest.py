@@ -21,6 +21,7 @@ from agents.answer import Answerer
 from app.main import create_app
 from app.services import IndexState, Services
 from app.settings import ApiKey, AuthSettings, HttpSettings, Settings
+from app.sharing import Sharing, SharingSearcher, open_sharing
 from app.store.blobs import FolderBlobs
 from app.store.records import NewGeneration
 from app.store.store import Store
@@ -279,7 +280,7 @@ async def open_world(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
             sharing=Sharing(streams=MemoryStreams(retention=made.http.stream_retention)),
             generation=generation.id,
         )
-        world.app = create_app(made, lambda _: _services(world))
+        world.app = create_app(made, lambda _: _joined(world))
         await stack.enter_async_context(world.app.router.lifespan_context(world.app))
         await world.app.state.boot.opened()
         world.http = await stack.enter_async_context(
@@ -289,7 +290,13 @@ async def open_world(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def _services(world: World) -> AsyncIterator[Services]:
+async def _joined(world: World) -> AsyncIterator[Services]:
+    async with open_sharing(world.settings, world.streams) as sharing, _services(world, sharing) as services:
+        yield services
+
+
+@asynccontextmanager
+async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
     """Where the settings ask for a model's server, the scripted generator stands behind a queue as one would."""
     serving = world.settings.serving
     queue = None
@@ -303,17 +310,17 @@ async def _services(world: World) -> AsyncIterator[Services]:
         blobs=world.blobs,
         uploads=Unfinished(world.settings.data_dir / "uploads", world.settings.http),
         index=world.index,  # type: ignore[arg-type]
-        searcher=world.searcher,
+        searcher=SharingSearcher(world.searcher, sharing),
         generator=generator,
         queue=queue,
         answerer=Answerer(
-            world.searcher,
+            SharingSearcher(world.searcher, sharing),
             generator,
             None,  # type: ignore[arg-type]  # the verifier given is the only part that would embed
             world.settings.agents,
             verifier=CertainVerifier(),
         ),
-        streams=world.streams,
+        sharing=sharing,
         generation=world.generation,
         pipeline="p",
         workers=lambda: {"worker-0": "running"},

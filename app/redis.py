@@ -1,0 +1,117 @@
+"""Redis' door: what several servers behind one address share beside the database.
+
+Nothing here is the only copy of anything, so Redis may go away: whoever asks is told so at once (`Unavailable`), goes
+on alone and says that it does. After a failure Redis is left in peace for a second; then the next call looks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis as Client
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from core.errors import Unavailable
+
+log = logging.getLogger("footnote.redis")
+
+T = TypeVar("T")
+
+PEACE = 1.0
+"""Seconds without a call after one that failed."""
+
+
+class Redis:
+    """A Redis server or what speaks like one, version 6 or newer. For one event loop.
+
+    Every call raises `Unavailable` where it does not answer within `timeout` seconds.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client: Any = Client.from_url(
+            url,
+            decode_responses=True,
+            socket_connect_timeout=timeout,
+            socket_timeout=None,  # blocking reads wait longer; ours is exact and covers both
+            retry=Retry(NoBackoff(), 1),  # a connection that died while it lay in the pool
+        )
+        self._timeout = timeout
+        self._clock = clock
+        self._away_until: float | None = None
+
+    @property
+    def away(self) -> bool:
+        """Whether the last call failed."""
+        return self._away_until is not None
+
+    async def ping(self) -> None:
+        """Returns where it answers."""
+        await self._ask(lambda: self._client.execute_command("PING"))
+
+    async def script(self, text: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
+        """What a Lua script returns: it runs in one step."""
+        run = self._client.register_script(text)
+        return await self._ask(lambda: run(keys=list(keys), args=list(arguments)))
+
+    async def fields(self, key: str, *names: str) -> list[str | None]:
+        """Fields of a hash, None where there is none."""
+        found: list[str | None] = await self._ask(lambda: self._client.execute_command("HMGET", key, *names))
+        return found
+
+    async def entries(self, key: str, after: str, wait: float) -> list[tuple[str, dict[str, str]]]:
+        """A stream's entries after an id: those there are, else the next that come within `wait` seconds."""
+        found = await self._ask(lambda: self._client.xread({key: after}, block=max(1, int(wait * 1000))), wait)
+        items = found.values() if isinstance(found, dict) else [entries for _, entries in found or ()]
+        return [(str(id), dict(fields)) for entries in items for id, fields in _flat(entries)]
+
+    async def publish(self, channel: str, message: str) -> None:
+        """Tells every server that listens now."""
+        await self._ask(lambda: self._client.publish(channel, message))
+
+    async def listen(self, channel: str) -> AsyncIterator[str]:
+        """Every message from now on, for ever. What is published while Redis is away is lost."""
+        while True:
+            with contextlib.suppress(RedisError, OSError):
+                async with self._client.pubsub() as subscription:
+                    await subscription.subscribe(channel)
+                    async for message in subscription.listen():
+                        if message["type"] == "message":
+                            yield str(message["data"])
+            await asyncio.sleep(PEACE)
+
+    async def close(self) -> None:
+        """Drops the connections."""
+        await self._client.aclose()
+
+    async def _ask(self, work: Callable[[], Awaitable[T]], wait: float = 0.0) -> T:
+        if self._away_until is not None and self._clock() < self._away_until:
+            raise Unavailable("Redis does not answer.")
+        try:
+            async with asyncio.timeout(self._timeout + wait):
+                found = await work()
+        except (RedisError, OSError, TimeoutError) as error:
+            if self._away_until is None:
+                log.warning("Redis does not answer; this server goes on alone: %s", type(error).__name__)
+            self._away_until = self._clock() + PEACE
+            raise Unavailable("Redis does not answer.") from error
+        if self._away_until is not None:
+            log.info("Redis answers again")
+            self._away_until = None
+        return found
+
+
+def _flat(entries: Any) -> list[tuple[Any, Any]]:
+    """Newer protocols put the entries of a stream into one more list."""
+    if entries and isinstance(entries[0], list) and entries[0] and isinstance(entries[0][0], tuple | list):
+        return [entry for part in entries for entry in part]
+    return list(entries)
+
+
+__all__ = ["PEACE", "Redis"]

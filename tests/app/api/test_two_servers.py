@@ -1,0 +1,130 @@
+"""Two servers on one database and one Redis: what is begun on the one is read and stopped on the other, and without
+Redis each goes on alone and says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.redis_process import RedisProcess
+
+
+@pytest.fixture
+def redis_process() -> Iterator[RedisProcess]:
+    process = RedisProcess().start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+async def two(make_world: Any, redis_process: RedisProcess) -> AsyncIterator[tuple[Any, Any]]:
+    async with AsyncExitStack() as stack:
+        yield (
+            await stack.enter_async_context(make_world(redis_url=redis_process.url)),
+            await stack.enter_async_context(make_world(redis_url=redis_process.url)),
+        )
+
+
+async def until(true: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+async def ask(world: Any) -> tuple[asyncio.Task[Any], str]:
+    """A question whose answer is held back, and the answer's id."""
+    asking = asyncio.create_task(world.http.post("/v1/answers", json={"question": "How many days of leave?"}))
+    asked = len(world.generator.requests)
+    await until(lambda: len(world.generator.requests) > asked)
+    [answer_id] = world.app.state.runs._runs
+    return asking, answer_id
+
+
+async def events(world: Any, answer_id: str) -> str:
+    return str((await world.http.get(f"/v1/answers/{answer_id}/events", timeout=30)).text)
+
+
+async def notes(world: Any) -> set[str]:
+    response = await world.http.get("/readyz")
+    assert response.status_code == 200
+    return set(response.json()["notes"])
+
+
+async def is_up(world: Any) -> float:
+    families = text_string_to_metric_families((await world.http.get("/metrics")).text)
+    [found] = [family for family in families if family.name == "footnote_redis_up"]
+    return float(found.samples[0].value)
+
+
+async def test_an_answer_is_read_while_it_is_written_elsewhere(two: tuple[Any, Any]) -> None:
+    here, there = two
+    await here.handbook()
+    here.generator.hold = asyncio.Semaphore(1)
+    asking, answer_id = await ask(here)
+    reading = asyncio.create_task(events(there, answer_id))
+    await asyncio.sleep(0.1)
+    assert not reading.done()
+    for _ in range(10):
+        here.generator.hold.release()
+    answer = (await asking).json()
+    assert answer["degraded"] == []
+    said = await reading
+    assert "event: delta" in said
+    assert said == await events(here, answer_id) == await events(there, answer_id)
+
+
+async def test_an_answer_is_stopped_from_elsewhere(two: tuple[Any, Any]) -> None:
+    here, there = two
+    await here.handbook()
+    here.generator.hold = asyncio.Semaphore(0)
+    asking, answer_id = await ask(here)
+    while not asking.done():  # the first message may come before anybody listens
+        assert (await there.http.post(f"/v1/answers/{answer_id}/cancel")).status_code in {202, 409}
+        await asyncio.wait({asking}, timeout=0.1)
+    assert (await asking).json()["code"] == "cancelled"
+    assert here.generator.stopped == 1
+    assert (await there.http.post(f"/v1/answers/{answer_id}/cancel")).status_code == 409
+
+
+async def test_redis_is_killed_while_an_answer_is_written(two: tuple[Any, Any], redis_process: RedisProcess) -> None:
+    here, there = two
+    await here.handbook()
+    assert await notes(here) == set()
+    assert await is_up(here) == 1
+    here.generator.hold = asyncio.Semaphore(1)
+    asking, answer_id = await ask(here)
+    redis_process.kill()
+    for _ in range(100):
+        here.generator.hold.release()
+    assert (await asking).status_code == 200
+    assert "event: delta" in await events(here, answer_id)
+    told = await events(there, answer_id)  # the other server has the record, not the stream
+    assert "event: done" in told
+    assert "event: delta" not in told
+
+    second = (await here.http.post("/v1/answers", json={"question": "How many days of leave?"})).json()
+    assert second["degraded"] == ["redis_unavailable"]
+    assert await is_up(here) == 0
+    asking, answer_id = await _held(here)
+    refused = await there.http.post(f"/v1/answers/{answer_id}/cancel")
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert (await here.http.post(f"/v1/answers/{answer_id}/cancel")).status_code == 202
+    await asking
+
+    async with asyncio.timeout(20):
+        while await notes(here) != {"redis_unavailable"}:
+            await asyncio.sleep(0.1)
+        redis_process.start()
+        while await notes(here):
+            await asyncio.sleep(0.1)
+    assert await is_up(here) == 1
+
+
+async def _held(world: Any) -> tuple[asyncio.Task[Any], str]:
+    world.generator.hold = asyncio.Semaphore(0)
+    return await ask(world)

@@ -1,0 +1,112 @@
+"""Redis comes and goes: streams go on, and a dead server's logs do not stay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from app.redis import Redis
+from app.redis_streams import MirroredStreams, RedisStreams
+from app.streams import MemoryStreams, StreamEvent
+from core.errors import NotFound, Unavailable
+from tests.redis_process import RedisProcess
+
+
+@pytest.fixture
+def process() -> Iterator[RedisProcess]:
+    process = RedisProcess().start()
+    yield process
+    process.kill()
+
+
+async def _names(streams: MirroredStreams | RedisStreams, stream_id: str) -> list[str]:
+    return [event.name async for event in streams.read(stream_id)]
+
+
+async def test_redis_is_killed_in_the_middle_of_a_stream(process: RedisProcess) -> None:
+    now = [0.0]
+    redis = Redis(process.url, timeout=10, clock=lambda: now[0])
+    here = MirroredStreams(MemoryStreams(), RedisStreams(redis))
+    there = MirroredStreams(MemoryStreams(), RedisStreams(redis))
+    await here.open("s", "ana")
+    await here.append("s", "one", "{}")
+    reading = asyncio.create_task(_names(here, "s"))
+    away = asyncio.create_task(_names(there, "s"))
+    await asyncio.sleep(0.05)
+    assert not redis.away
+
+    process.kill()
+    assert await here.append("s", "two", "{}") == 2
+    assert redis.away
+    await here.finish("s")
+    assert await reading == ["one", "two"]
+    assert await away == ["one"]  # that reader comes back, and is told the record
+    with pytest.raises(NotFound):
+        await there.ended_at("s")
+    await here.open("t", "ana")  # as if there were no Redis
+    await here.finish("t")
+    with pytest.raises(Unavailable):
+        await redis.ping()
+
+    process.start()
+    now[0] += 5
+    await redis.ping()
+    assert not redis.away
+    await here.open("u", "ana")
+    await here.append("u", "back", "{}")
+    await here.finish("u")
+    assert await _names(there, "u") == ["back"]
+    await redis.close()
+
+
+async def test_a_dead_servers_logs_go(process: RedisProcess) -> None:
+    redis = Redis(process.url, timeout=10)
+    dead = RedisStreams(redis, lease=0.4)
+    async with RedisStreams(redis, lease=0.4).renewed() as alive:
+        for streams, name in ((dead, "dead"), (alive, "alive")):
+            await streams.open(name, "ana")
+            await streams.append(name, "one", "{}")
+        assert await _names(alive, "dead") == ["one"]  # it ends where the log does
+        assert await alive.owner("alive") == "ana"
+        with pytest.raises(NotFound):
+            await alive.owner("dead")
+    await redis.close()
+
+
+async def test_a_finished_log_is_kept_for_its_time(process: RedisProcess) -> None:
+    redis = Redis(process.url, timeout=10)
+    streams = RedisStreams(redis, retention=0.3)
+    await streams.open("s", "ana")
+    await streams.append("s", "one", "{}")
+    await streams.finish("s")
+    assert [event async for event in streams.read("s")] == [StreamEvent(id=1, name="one", data="{}")]
+    await asyncio.sleep(0.4)
+    with pytest.raises(NotFound):
+        await streams.ended_at("s")
+    await redis.close()
+
+
+async def test_messages_reach_who_listens(process: RedisProcess) -> None:
+    redis = Redis(process.url, timeout=10)
+    heard: list[str] = []
+
+    async def listen() -> None:
+        async for message in redis.listen("c"):
+            heard.append(message)
+
+    listening = asyncio.create_task(listen())
+    while not heard:
+        await redis.publish("c", "first")
+        await asyncio.sleep(0.02)
+    process.kill()
+    process.start()
+    while heard[-1] != "again":
+        with contextlib.suppress(Unavailable):
+            await redis.publish("c", "again")
+        await asyncio.sleep(0.05)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    await redis.close()
