@@ -277,7 +277,7 @@ async def open_world(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
             searcher=ScriptedSearcher(store),
             generator=ScriptedGenerator(),
             index=CountingIndex(),
-            sharing=Sharing(streams=MemoryStreams(retention=made.http.stream_retention)),
+            streams=MemoryStreams(retention=made.http.stream_retention),
             generation=generation.id,
         )
         world.app = create_app(made, lambda _: _joined(world))
