@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -89,6 +90,11 @@ class TooManyRequests(FootnoteError):
     """The caller holds as much of the server as one caller may."""
 
     code = "too_many_requests"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which it will do, where that is known."""
 
 
 STATUS: Mapping[type[FootnoteError], int] = {
@@ -206,7 +212,8 @@ def error_response(request: Request, error: Exception) -> Response:
     body = problem_of(error, request_id_of(request))
     if body["status"] >= 500:
         logger.warning("%s %s: %s: %s", request.method, request.url.path, body["code"], error)
-    return _respond(request, body)
+    wait = error.retry_after if isinstance(error, TooManyRequests) else None
+    return _respond(request, body, {"Retry-After": str(math.ceil(wait))} if wait else None)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

@@ -128,7 +128,7 @@ class AnswerRuns:
         run = self._runs.get(answer_id)
         if run is None:
             raise Conflict("This answer is not being written any more; there is nothing to cancel.")
-        run.task.cancel()
+        _stop(run.task)
 
     async def drain(self, seconds: float) -> None:
         """Takes no more questions, and gives the answers being written so long to be finished."""
@@ -141,7 +141,7 @@ class AnswerRuns:
         self._leaving = self._closing = True
         tasks = [run.task for run in self._runs.values()]
         for task in tasks:
-            task.cancel()
+            _stop(task)
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._tracing.settled()
 
@@ -223,6 +223,12 @@ async def _history(services: Services, question: Question) -> tuple[Message, ...
         )
         messages += [Message(role="user", content=record.question), Message(role="assistant", content=said)]
     return tuple(messages)
+
+
+def _stop(task: asyncio.Task[AnswerRecord]) -> None:
+    """Once: a second time would break off the telling that it was stopped."""
+    if not task.cancelling():
+        task.cancel()
 
 
 def _check_length(text: str, most: int) -> None:

@@ -92,6 +92,13 @@ class HttpSettings(Room):
     streams_per_caller: int = Field(
         default=64, ge=1, description="Streams, and requests waiting for an answer, that one caller may have open."
     )
+    questions_per_minute: int = Field(
+        default=0,
+        ge=0,
+        le=60_000,
+        description="Questions and searches that one caller may send in a minute, over all servers that are joined by "
+        "Redis; 0 means any number.",
+    )
     answers_per_caller: int = Field(default=32, ge=1, description="Answers being written at a time for one caller.")
     uploads_per_caller: int = Field(default=8, ge=1, description="Files being received at a time from one caller.")
     unfinished_uploads_per_caller: int = Field(

@@ -1,4 +1,5 @@
-"""What several servers behind one address do as one: streams read anywhere, answers stopped anywhere.
+"""What several servers behind one address do as one: streams read anywhere, answers stopped anywhere, limits
+kept over all.
 
 Redis joins them where `redis_url` names one. Without it, and while it is away, each server is on its own; a Redis that
 is away is said, in every search and answer (`redis_unavailable`), by `/readyz` and in a figure.
@@ -14,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from app.rates import MemoryRates, Rates, RedisRates
 from app.streams import MemoryStreams, StreamLog
 from core.errors import Conflict, FootnoteError, Unavailable
 from core.ports import Searcher
@@ -28,16 +30,17 @@ if TYPE_CHECKING:
 log = logging.getLogger("footnote.sharing")
 
 REDIS_UNAVAILABLE = "redis_unavailable"
-WORDS = "Redis does not answer. Each server goes on alone: streams and cancellations do not reach the others."
+WORDS = "Redis does not answer. Each server goes on alone: streams, cancellations and limits do not reach the others."
 
 _CANCEL = "footnote:cancel"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sharing:
-    """What this server shares. `redis` is None where it shares nothing but the database."""
+    """What this server shares. `redis` is None where it shares nothing but the database, `rates` without a limit."""
 
     streams: StreamLog
+    rates: Rates | None = None
     redis: Redis | None = None
 
     @property
@@ -73,8 +76,9 @@ class Sharing:
 async def open_sharing(settings: Settings, streams: MemoryStreams | None = None) -> AsyncIterator[Sharing]:
     """Redis where it is configured. It need not be there: this server then begins alone."""
     here = streams or MemoryStreams(retention=settings.http.stream_retention)
+    limit = settings.http.questions_per_minute
     if settings.redis_url is None:
-        yield Sharing(streams=here)
+        yield Sharing(streams=here, rates=MemoryRates(limit) if limit else None)
         return
     from app.redis import Redis
     from app.redis_streams import MirroredStreams, RedisStreams
@@ -82,7 +86,8 @@ async def open_sharing(settings: Settings, streams: MemoryStreams | None = None)
     redis = Redis(settings.redis_url.get_secret_value())
     try:
         async with RedisStreams(redis, retention=settings.http.stream_retention).renewed() as copy:
-            sharing = Sharing(streams=MirroredStreams(here, copy), redis=redis)
+            rates = RedisRates(redis, limit) if limit else None
+            sharing = Sharing(streams=MirroredStreams(here, copy), rates=rates, redis=redis)
             await sharing.look()
             yield sharing
     finally:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from app.api import idempotency, sse
 from app.api.answers_shapes import ANSWER, Answer, shown_answer
-from app.api.deps import AtEnd, Limited, Parts, Running, Wired
+from app.api.deps import RATED, AtEnd, Limited, Parts, Running, Wired
 from app.api.filters import Filters
 from app.api.shapes import COLLECTION_PATTERN, MAX_QUESTION, Request, problems, shown, streamed
 from app.auth import Caller
@@ -72,6 +72,7 @@ def _both() -> dict[int | str, dict[str, Any]]:
     operation_id="ask",
     response_model=Answer,
     responses={**_both(), **problems(404, 409, 429, 502, 504)},
+    dependencies=RATED,
 )
 async def ask(
     body: AskRequest,

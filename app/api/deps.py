@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 from app.auth import Caller, Guard, Identified
 from app.boot import Boot
-from app.errors import Starting, unusable_filter
+from app.errors import Starting, TooManyRequests, unusable_filter
 from app.limits import Limits
 from app.metrics import Metrics
 from app.runs import AnswerRuns
@@ -69,6 +69,14 @@ async def limits(request: Request) -> Limits:
     return found
 
 
+async def within_rate(services: Annotated[Parts, Depends(services)], caller: Caller) -> None:
+    """For what costs the machine most. Raises `TooManyRequests` where the caller has asked as often as it may."""
+    rates = services.sharing.rates
+    if rates is not None and (wait := await rates.take(caller.id)):
+        most = services.settings.http.questions_per_minute
+        raise TooManyRequests(f"You may ask {most} times a minute; ask again in {wait:.1f} seconds.", wait)
+
+
 async def watch(request: Request) -> JobWatch:
     """Who looks whether jobs have changed."""
     found: JobWatch = request.app.state.watch
@@ -110,4 +118,5 @@ Limited = Annotated[Limits, Depends(limits)]
 Watching = Annotated[JobWatch, Depends(watch)]
 Insider = Annotated[bool, Depends(insider)]
 LISTING = [Depends(known_parameters)]
+RATED = [Depends(within_rate)]
 AtEnd = Annotated[ExitStack, Depends(ending)]

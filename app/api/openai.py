@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 from app.api import sse
 from app.api.answers_shapes import ANSWER
 from app.api.completions import chunks, completion
-from app.api.deps import AtEnd, Limited, Parts, Running, Wired
+from app.api.deps import RATED, AtEnd, Limited, Parts, Running, Wired
 from app.api.shapes import MAX_QUESTION, Response, openai_problems, shown, streamed
 from app.auth import Caller
 from app.errors import ModelNotFound
@@ -131,6 +131,7 @@ _CHUNKS = (
     "/chat/completions",
     summary="Ask as OpenAI's clients do",
     operation_id="create_chat_completion",
+    dependencies=RATED,
     responses={
         200: {
             "description": "A completion, or with `stream` its chunks: one for each statement once it was checked.",

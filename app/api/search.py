@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi import Response as HttpResponse
 from pydantic import Field
 
-from app.api.deps import Measured, Wired
+from app.api.deps import RATED, Measured, Wired
 from app.api.filters import Filters
 from app.api.shapes import COLLECTION_PATTERN, MAX_QUESTION, Box, Mode, Request, Response, problems, shown
 from app.api.trace_shapes import SearchTrace, search_trace
@@ -85,7 +85,8 @@ _FOUND: dict[str, Any] = {
     summary="Find passages",
     operation_id="search",
     response_model=SearchResponse,
-    responses={**shown(_FOUND), **problems(404, 504)},
+    responses={**shown(_FOUND), **problems(404, 429, 504)},
+    dependencies=RATED,
 )
 async def search(body: SearchRequest, services: Wired, measured: Measured, caller: Caller) -> HttpResponse:
     """Only passages of live versions that the caller may read."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.settings import AuthSettings, HttpSettings
 from tests.redis_process import RedisProcess
 
 
@@ -128,3 +129,32 @@ async def test_redis_is_killed_while_an_answer_is_written(two: tuple[Any, Any], 
 async def _held(world: Any) -> tuple[asyncio.Task[Any], str]:
     world.generator.hold = asyncio.Semaphore(0)
     return await ask(world)
+
+
+async def test_questions_are_counted_over_both(make_world: Any, redis_process: RedisProcess) -> None:
+    keys = [{"key": f"{name}-key-0123456789", "id": name} for name in ("ana", "ben")]
+    settings = {
+        "auth": AuthSettings.model_validate({"keys": keys}),
+        "http": HttpSettings(questions_per_minute=2),
+        "redis_url": redis_process.url,
+    }
+    ana, ben = ({"Authorization": f"Bearer {name}-key-0123456789"} for name in ("ana", "ben"))
+    question = {"question": "How many days of leave?"}
+    async with make_world(**settings) as here, make_world(**settings) as there:
+        await here.http.post("/v1/search", json={"query": "leave"}, headers=ana)
+        await there.http.post("/v1/answers", json=question, headers=ana)
+        for world, path, body in (
+            (here, "/v1/answers", question),
+            (there, "/v1/search", {"query": "leave"}),
+            (there, "/v1/chat/completions", {"model": "footnote", "messages": [{"role": "user", "content": "Leave?"}]}),
+        ):
+            refused = await world.http.post(path, json=body, headers=ana)
+            assert refused.status_code == 429
+            assert 1 <= int(refused.headers["Retry-After"]) <= 30
+            assert "2 times a minute" in refused.text
+        assert (await there.http.get("/v1/documents", headers=ana)).status_code == 200
+        assert (await there.http.post("/v1/search", json={"query": "leave"}, headers=ben)).status_code == 200
+        redis_process.kill()
+        alone = [await here.http.post("/v1/search", json={"query": "leave"}, headers=ana) for _ in range(3)]
+        assert [response.status_code for response in alone] == [200, 200, 429]
+        assert alone[0].json()["degraded"] == ["redis_unavailable"]
