@@ -1,0 +1,145 @@
+"""The files of a deployment say only what the product, its settings and its metrics know."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.metrics import Metrics
+from app.settings import PREFIX, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+ENGINE_METRICS = set((ROOT / "tests/data/engine_metrics.txt").read_text().split())
+"""Names that vLLM's own /metrics gave; the tests of the engine hold this list to what it exports."""
+
+
+def promql() -> Iterator[tuple[str, str]]:
+    """Every query of the dashboard and of the alerts, with its place."""
+    dashboard = json.loads((ROOT / "deploy/grafana/dashboards/footnote.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", ()):
+            yield panel["title"], target["expr"].replace("$__rate_interval", "5m")
+    for group in yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"]:
+        for rule in group["rules"]:
+            yield rule["alert"], rule["expr"]
+
+
+def exported() -> dict[str, set[str]]:
+    """Names of the server's samples, each with its labels."""
+    metrics = Metrics()
+    metrics.request("GET", "/", 200, 0.1)
+    metrics.stages("search", {"total": 1.0})
+    metrics.job_stages("ingest", {"parse": 1.0})
+    metrics.error("not_found")
+    metrics.degraded(("rerank_timeout",))
+    metrics.answer(answerable=True)
+    metrics.feedback("up")
+    metrics.stock(documents=1, chunks=1, jobs={"queued": 1})
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(metrics.text().decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+def selectors(expression: Any) -> list[Any]:
+    found: list[Any] = []
+
+    def note(node: Any) -> bool:
+        if isinstance(node, promql_parser.VectorSelector):
+            found.append(node)
+        elif isinstance(node, promql_parser.MatrixSelector):
+            found.append(node.vector_selector)
+        return True
+
+    promql_parser.walk(expression, note)
+    return found
+
+
+@pytest.mark.parametrize(("place", "query"), list(promql()), ids=lambda value: value[:40])
+def test_every_query_asks_for_metrics_that_there_are(place: str, query: str) -> None:
+    ours = exported()
+    found = selectors(promql_parser.parse(query))
+    assert found, place
+    for selector in found:
+        labels = {matcher.name for matcher in selector.matchers.matchers}
+        if selector.name.startswith("footnote_"):
+            assert selector.name in ours, place
+            assert labels <= ours[selector.name], place
+        else:
+            assert selector.name == "up" or selector.name in ENGINE_METRICS, place
+
+
+def test_the_composition_is_valid() -> None:
+    checked = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout
+
+
+def known(name: str) -> bool:
+    """Whether a setting answers to a variable's name."""
+    model: Any = Settings
+    for part in name.removeprefix(PREFIX).lower().split("__"):
+        fields = getattr(model, "model_fields", {})
+        if part not in fields:
+            return False
+        model = fields[part].annotation
+    return True
+
+
+def test_the_composition_sets_only_settings_that_there_are() -> None:
+    names = {name for service in COMPOSE["services"].values() for name in service.get("environment", {})}
+    names |= {name.upper() for name in COMPOSE["secrets"]}
+    ours = {name for name in names if name.startswith(PREFIX)}
+    assert ours
+    assert {name for name in ours if not known(name)} == set()
+
+
+def test_every_secret_is_written_by_the_script(tmp_path: Path) -> None:
+    script = tmp_path / "secrets.sh"
+    script.write_text((ROOT / "deploy/secrets.sh").read_text())
+    subprocess.run(["bash", str(script)], check=True, capture_output=True)
+    before = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    assert set(COMPOSE["secrets"]) <= set(before)
+    assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
+    subprocess.run(["bash", str(script)], check=True, capture_output=True)
+    assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == before, "kept, not made anew"
+
+
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_every_service_is_bounded_and_watched(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service.get("healthcheck"), "says when it works"
+    assert service["deploy"]["resources"], "and takes no more than it was given"
+    assert not service.get("privileged")
+    assert all(":" in volume for volume in service.get("volumes", ()))
+
+
+def test_the_index_and_its_client_are_of_one_version() -> None:
+    image = re.search(r":v(\d+\.\d+)", COMPOSE["services"]["qdrant"]["image"])
+    client = re.search(r"^qdrant-client==(\d+\.\d+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert image
+    assert client
+    assert image[1] == client[1]
+
+
+def test_the_image_holds_every_room() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    for room in ("core", "ingestion", "retrieval", "agents", "serving", "finetune", "app"):
+        assert f"COPY {room} {room}\n" in dockerfile
+        assert f"!{room}" in ignored
+    assert "\nUSER footnote\n" in dockerfile
