@@ -16,6 +16,8 @@ from core.types import Message, Source
 
 ANSWER = "answer.v1"
 CONDENSE = "condense.v1"
+PLACE_CHARS = 400
+"""Characters of a title with its headings that a prompt shows above a source; a hostile document's may be endless."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,9 +58,10 @@ def condense_messages(question: str, history: Sequence[Message]) -> tuple[Messag
 
 
 def _fenced(source: Source, boundary: str) -> str:
-    place = " › ".join([source.title, *source.heading_path])
+    place = _line(" › ".join([source.title, *source.heading_path]))
+    place = place if len(place) <= PLACE_CHARS else f"{place[:PLACE_CHARS]}…"
     page = f", page {source.page}" if source.page is not None else ""
-    return f"<<source {source.id} {boundary}>>\n{_line(place)}{page}\n\n{source.text}\n<<end {source.id} {boundary}>>"
+    return f"<<source {source.id} {boundary}>>\n{place}{page}\n\n{source.text}\n<<end {source.id} {boundary}>>"
 
 
 def _line(text: str) -> str:

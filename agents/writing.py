@@ -20,8 +20,9 @@ from core.errors import DeadlineExceeded, FootnoteError, GenerationInvalid, Gene
 from core.ports import Generator
 from core.types import AnswerEvent, Attempt, Delta, Generation, GenerationRequest, Message, Source, Statement
 
-ATTEMPTS = 2
-"""Tries at an output that satisfies its schema."""
+TEMPERATURES = (0.0, 0.4)
+"""One for each try at an output that satisfies its schema: asked the same way, a model would fail the same way."""
+ATTEMPTS = len(TEMPERATURES)
 
 
 @dataclass(kw_only=True)
@@ -63,7 +64,7 @@ class Writer:
             ids = [source.id for source in writing.sources]
             growing = GrowingAnswer(ids=ids, settings=self._settings.output, max_chars=self._most_chars())
             try:
-                async with aclosing(self._attempt(writing, growing, deadline)) as events:
+                async with aclosing(self._attempt(writing, growing, deadline, TEMPERATURES[attempt - 1])) as events:
                     async for event in events:
                         yield event
                 writing.attempts.append(Attempt(output=growing.text))
@@ -73,9 +74,11 @@ class Writer:
                 if attempt == ATTEMPTS or not isinstance(error, GenerationInvalid):
                     raise
 
-    async def _attempt(self, writing: Writing, growing: GrowingAnswer, deadline: float) -> AsyncGenerator[AnswerEvent]:
+    async def _attempt(
+        self, writing: Writing, growing: GrowingAnswer, deadline: float, temperature: float
+    ) -> AsyncGenerator[AnswerEvent]:
         ids = list(growing.ids)
-        writing.request = self._request(writing, ids, deadline)
+        writing.request = self._request(writing, ids, deadline, temperature)
         stream = self._generator.stream(writing.request)
         final: Generation | None = None
         try:
@@ -118,7 +121,7 @@ class Writer:
         writing.watch.mark("first_statement")
         return AnswerEvent(name="statement", data={"index": len(writing.statements) - 1, "statement": statement})
 
-    def _request(self, writing: Writing, ids: list[str], deadline: float) -> GenerationRequest:
+    def _request(self, writing: Writing, ids: list[str], deadline: float, temperature: float) -> GenerationRequest:
         return GenerationRequest(
             task="answer",
             messages=answer_messages(writing.question, arranged(writing.sources)),
@@ -130,6 +133,7 @@ class Writer:
             caller=writing.asker.caller,
             scope=writing.asker.scope,
             max_tokens=self._settings.max_tokens,
+            temperature=temperature,
             timeout=max(deadline - time.perf_counter(), 0.001),
         )
 

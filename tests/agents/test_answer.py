@@ -11,7 +11,7 @@ import pytest
 from agents.answer import NO_PASSAGE, NO_QUESTION, NOT_ANSWERED, Answerer, AnswerRequest
 from agents.settings import AgentSettings, OutputSettings
 from core.errors import DeadlineExceeded, GenerationInvalid, GeneratorUnavailable, InvalidInput
-from core.types import AnswerEvent, Hit, Message, Principal
+from core.types import AnswerEvent, GenerationRequest, Hit, Message, Principal
 
 ANA = Principal(id="ana", groups=frozenset({"everyone", "hr"}))
 QUOTE = "Unused days expire in March."
@@ -157,6 +157,28 @@ async def test_a_broken_output_is_asked_for_once_more_and_then_refused(
     with pytest.raises(GenerationInvalid):
         await answerer(generator).answer(asked())
     assert generator.closed == 2
+    assert [request.temperature for request in generator.requests] == [0.0, 0.4]  # another way to fail, or not to
+
+
+async def test_the_generator_is_told_whose_turn_it_is_and_who_may_share_a_cache(
+    answerer: Any, generator_of: Any, written: Written
+) -> None:
+    async def request_of(principal: Principal) -> GenerationRequest:
+        generator = generator_of([written((QUOTE, ["1"]))], condensed='{"question": "When?"}')
+        history = (Message(role="user", content="Leave?"), Message(role="assistant", content="Yes."))
+        request = AnswerRequest(id="a", question="When?", principal=principal, history=history, adapter="hr@1")
+        await answerer(generator).answer(request)
+        condensing, answering = generator.requests
+        assert (condensing.caller, condensing.scope, condensing.adapter) == (principal.id, answering.scope, "hr@1")
+        assert (answering.caller, answering.adapter) == (principal.id, "hr@1")
+        return answering
+
+    ana = await request_of(ANA)
+    same = await request_of(Principal(id="bob", groups=frozenset({"hr", "everyone"})))
+    fewer = await request_of(Principal(id="cem", groups=frozenset({"everyone"})))
+    admin = await request_of(Principal(id="dan", groups=frozenset({"hr", "everyone"}), admin=True))
+    assert ana.scope == same.scope
+    assert len({ana.scope, fewer.scope, admin.scope}) == 3
 
 
 async def test_a_statement_told_before_the_output_broke_does_not_stay(

@@ -82,6 +82,12 @@ async def test_a_single_source_is_cut_rather_than_left_out() -> None:
     assert packed.sources[0].sentences == ((0, 10),)
 
 
+async def test_endless_headings_leave_room_for_the_text() -> None:
+    one = replace(source(1, "Leave is 28 days."), title="T " * 5_000, heading_path=("H " * 5_000,))
+    packed = await fitting("Why?", [one], Words(1_000), 0)
+    assert (packed.sources, packed.cut) == ((one,), False)
+
+
 async def test_a_question_without_room_for_a_source_is_refused() -> None:
     with pytest.raises(InvalidInput, match="Shorten"):
         await fitting("why " * 900, numbered(2), Words(500), 0)
