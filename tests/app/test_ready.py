@@ -15,7 +15,8 @@ class Parts:
     """A server's parts; each counts how often it is asked."""
 
     def __init__(self) -> None:
-        self.store = self.index = self.generator = self.generations = self
+        self.store = self.index = self.generator = self.generations = self.sharing = self
+        self.joined = True
         self.generation = 1
         self.active = 1
         self.missing = (0, 0)
@@ -29,6 +30,9 @@ class Parts:
 
     def lacking(self) -> tuple[int, int]:
         return self.missing
+
+    async def look(self) -> bool:
+        return self.joined
 
     async def is_active(self, generation: int) -> bool:
         return generation == self.active
@@ -93,8 +97,8 @@ async def test_a_look_that_broke_is_not_kept() -> None:
 
 async def test_what_should_be_known_though_questions_are_answered() -> None:
     parts, clock = Parts(), Clock()
-    parts.active, parts.missing = 2, (3, 1)
+    parts.active, parts.missing, parts.joined = 2, (3, 1), False
     found = await Ready(clock).look(parts)  # type: ignore[arg-type]
     assert set(found.parts.values()) == {None}
-    assert set(found.notes) == {"restart_needed", "index_incomplete", "documents_left_out"}
+    assert set(found.notes) == {"restart_needed", "redis_unavailable", "index_incomplete", "documents_left_out"}
     assert all(words.endswith(".") for words in found.notes.values())
