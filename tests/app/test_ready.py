@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -24,9 +23,8 @@ class Parts:
         self.error: Exception | None = None
         self.hold: asyncio.Event | None = None
 
-    @property
-    def info(self) -> Any:
-        return type("Info", (), {"name": "scripted"})
+    async def check(self) -> None:
+        """The generator is there."""
 
     def lacking(self) -> tuple[int, int]:
         return self.missing
