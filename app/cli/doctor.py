@@ -115,11 +115,22 @@ async def _vectors(settings: Settings) -> list[Finding]:
     return [] if says is None else [Finding("qdrant", "ok", says)]
 
 
+async def joined(settings: Settings) -> list[Finding]:
+    """Whether Redis answers, where it is configured. Servers work without it, so it is never missing."""
+    from app.sharing import WORDS, open_sharing
+
+    if settings.redis_url is None:
+        return []
+    async with open_sharing(settings) as sharing:
+        away = sharing.away
+    return [Finding("redis", "warning", WORDS) if away else Finding("redis", "ok", "answers")]
+
+
 async def _state(settings: Settings) -> list[Finding]:
     from app import wiring
     from app.store.store import Store
 
-    server = [*_server(settings), *await _vectors(settings)]
+    server = [*_server(settings), *await _vectors(settings), *await joined(settings)]
     if not (settings.data_dir / "footnote.sqlite").exists() and settings.database_url is None:
         return [*server, Finding("database", "ok", "none yet; made at the first start")]
     try:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from app.cli.doctor import joined
 from app.redis import Redis
 from app.redis_streams import MirroredStreams, RedisStreams
+from app.settings import Settings
 from app.streams import MemoryStreams, StreamEvent
 from core.errors import NotFound, Unavailable
 from tests.redis_process import RedisProcess
@@ -110,3 +113,12 @@ async def test_messages_reach_who_listens(process: RedisProcess) -> None:
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     await redis.close()
+
+
+async def test_doctor_says_whether_it_answers(process: RedisProcess, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, redis_url=process.url)  # type: ignore[arg-type]
+    assert [finding.state for finding in await joined(settings)] == ["ok"]
+    process.kill()
+    [found] = await joined(settings)
+    assert (found.what, found.state) == ("redis", "warning")
+    assert await joined(Settings(data_dir=tmp_path)) == []
