@@ -68,7 +68,14 @@ class Endpoint:
             await response.aclose()
 
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None, seconds: float) -> Any:
-        """The JSON that a short call is answered with; a path that begins with "//" counts from the server's root.
+        """The JSON that a short call is answered with. Raises `GeneratorUnavailable`."""
+        try:
+            return json.loads(await self.text(method, path, body, seconds))
+        except ValueError:
+            raise self._not_openai() from None
+
+    async def text(self, method: str, path: str, body: Mapping[str, Any] | None, seconds: float) -> str:
+        """What a short call is answered with; a path that begins with "//" counts from the server's root.
 
         Raises `GeneratorUnavailable`.
         """
@@ -82,10 +89,7 @@ class Endpoint:
             raise self._unreachable(error) from None
         if not response.is_success:
             raise self._refused(response.status_code, response.text)
-        try:
-            return response.json()
-        except ValueError:
-            raise self._not_openai() from None
+        return response.text
 
     async def close(self) -> None:
         """Closes every connection."""

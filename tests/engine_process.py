@@ -27,10 +27,11 @@ START_SECONDS = 240.0
 
 @dataclass(kw_only=True)
 class Engine:
-    """The process that watches over vLLM, and where vLLM listens."""
+    """The process that watches over vLLM, where vLLM listens, and the folder with "base", "a" and "b"."""
 
     process: subprocess.Popen[bytes]
     port: int
+    folder: Path
     log: Path
     said: list[str]
 
@@ -122,7 +123,7 @@ def started(folder: Path) -> Iterator[Engine]:
     reader = threading.Thread(target=_read, args=(process.stdout, said), daemon=True)
     reader.start()
     try:
-        yield Engine(process=process, port=port, log=log, said=said)
+        yield Engine(process=process, port=port, folder=folder, log=log, said=said)
     finally:
         family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.send_signal(signal.SIGTERM)

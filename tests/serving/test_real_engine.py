@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -17,8 +19,9 @@ from agents.answer import Answerer, AnswerRequest
 from agents.prompting import answer_messages
 from agents.schema import answer_schema
 from agents.settings import AgentSettings, OutputSettings
-from core.errors import GenerationInvalid, GeneratorUnavailable
+from core.errors import ConfigurationError, Conflict, GenerationInvalid, GeneratorUnavailable, NotFound, Unavailable
 from core.types import AnswerTrace, GenerationRequest, Hit, Message, Principal, SearchRequest, SearchResult, Source
+from serving.adapters import EngineAdapters
 from serving.openai_compatible import OpenAICompatibleGenerator
 from serving.queue import QueuedGenerator
 from tests.engine_process import Engine
@@ -26,11 +29,14 @@ from tests.engine_process import Engine
 BOUNDS = OutputSettings(max_statements=2, max_statement_chars=40, max_citations=2)
 LONG = {
     "type": "object",
-    "properties": {"text": {"type": "string", "minLength": 3_000, "maxLength": 4_000}},
+    "properties": {"text": {"type": "string", "minLength": 1_500, "maxLength": 2_000}},
     "required": ["text"],
     "additionalProperties": False,
 }
 """Whatever the model would like to say, it has to go on for a while."""
+LONGER = {**LONG, "properties": {"text": {"type": "string", "minLength": 3_000, "maxLength": 3_200}}}
+ENDLESS = {**LONG, "properties": {"text": {"type": "string", "minLength": 9_000, "maxLength": 9_999}}}
+"""For what is cut off."""
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +80,7 @@ def long_request(adapter: str | None = None, schema: dict[str, Any] = LONG) -> G
         schema=schema,
         question="",
         adapter=adapter,
-        max_tokens=4_000,
+        max_tokens=6_000,
         timeout=200,
     )
 
@@ -125,11 +131,12 @@ async def test_the_base_and_each_adapter_answer_by_name_and_differently(generato
 
 
 async def test_who_leaves_frees_the_engine(engine: Engine, generator: OpenAICompatibleGenerator) -> None:
-    async with aclosing(generator.stream(long_request())) as stream:
+    async with aclosing(generator.stream(long_request(schema=ENDLESS))) as stream:
         await anext(stream)
-        assert await asyncio.to_thread(engine.running) == 1
+        while await asyncio.to_thread(engine.running) == 0:  # it tells of itself a little later
+            await anext(stream)
     assert await asyncio.to_thread(engine.idle)
-    task = asyncio.create_task(generator.complete(long_request()))
+    task = asyncio.create_task(generator.complete(long_request(schema=ENDLESS)))
     while await asyncio.to_thread(engine.running) == 0:
         assert not task.done()
     task.cancel()
@@ -138,11 +145,11 @@ async def test_who_leaves_frees_the_engine(engine: Engine, generator: OpenAIComp
 
 async def test_only_so_many_are_at_the_engine_at_a_time(engine: Engine, generator: OpenAICompatibleGenerator) -> None:
     queued = QueuedGenerator(generator, concurrency=2, waiting=10)
-    tasks = [asyncio.create_task(queued.complete(long_request())) for _ in range(5)]
+    tasks = [asyncio.create_task(queued.complete(long_request(schema=ENDLESS))) for _ in range(5)]
     seen = []
-    for _ in range(10):
+    for _ in range(5):
         seen.append(await asyncio.to_thread(engine.running))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
     assert max(seen) == 2
     for task in tasks:
         task.cancel()
@@ -183,3 +190,58 @@ async def test_what_the_engine_refuses_is_an_error_and_not_an_answer(generator: 
     with pytest.raises(GenerationInvalid, match="limit of 20 tokens"):
         await generator.complete(replace(long_request(), max_tokens=20))
     await generator.check()
+
+
+async def test_adapters_are_loaded_drained_and_unloaded_by_names_that_keep_their_meaning(
+    engine: Engine, generator: OpenAICompatibleGenerator, tmp_path: Path
+) -> None:
+    short = {"type": "string", "minLength": 40, "maxLength": 60}
+    schema = {**LONG, "properties": {"text": short}}
+    adapters = EngineAdapters([engine.endpoint()])
+    folder = shutil.copytree(engine.folder / "a", tmp_path / "one")
+    name = await adapters.load("leave", folder)
+    assert re.fullmatch(r"leave@[0-9a-f]{16}", name)
+    assert await adapters.load("leave", folder) == name
+    assert await adapters.names() == {"a", "b", name}
+    said = await generator.complete(long_request(name, schema))
+    assert said.text != (await generator.complete(long_request(None, schema))).text
+
+    (folder / "adapter_model.safetensors").write_bytes((engine.folder / "b" / "adapter_model.safetensors").read_bytes())
+    second = await adapters.load("leave", folder)  # other weights: another name, both are served
+    assert second != name
+    with pytest.raises(Conflict, match="Unload it"):
+        await adapters.load("leave", shutil.copytree(folder, tmp_path / "two"))
+
+    task = asyncio.create_task(generator.complete(long_request(name, LONGER)))
+    while await asyncio.to_thread(engine.running) == 0:
+        assert not task.done()
+    await adapters.unload(second)  # nobody asks for this one
+    with pytest.raises(Unavailable, match="still being written"):
+        await adapters.unload(name, seconds=0.1)
+    unloading = asyncio.create_task(adapters.unload(name))
+    jsonschema.validate(json.loads((await task).text), LONGER)
+    await unloading
+    assert await adapters.names() == {"a", "b"}
+    with pytest.raises(GeneratorUnavailable, match="404"):
+        await generator.complete(long_request(name, schema))
+    with pytest.raises(NotFound):
+        await adapters.unload(name)
+    await adapters.close()
+
+
+async def test_what_one_engine_does_not_take_none_keeps(engine: Engine, tmp_path: Path) -> None:
+    adapters = EngineAdapters([engine.endpoint()])
+    broken = shutil.copytree(engine.folder / "a", tmp_path / "broken")
+    (broken / "adapter_model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(GeneratorUnavailable):
+        await adapters.load("leave", broken)
+    with pytest.raises(ConfigurationError, match="adapter_config"):
+        await adapters.load("leave", tmp_path)
+    with pytest.raises(ConfigurationError, match="title"):
+        await adapters.load("le/ave", broken)
+    away = EngineAdapters([engine.endpoint(), engine.endpoint(base_url="http://127.0.0.1:9/v1")])
+    with pytest.raises(GeneratorUnavailable):
+        await away.load("leave", engine.folder / "b")
+    assert await adapters.names() == {"a", "b"}
+    for each in (adapters, away):
+        await each.close()
