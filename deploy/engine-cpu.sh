@@ -15,6 +15,6 @@ command -v "${PYTHON:=python3.11}" >/dev/null || { echo "Python 3.11 is needed: 
 echo "Setting up vLLM for CPUs in $venv (2.5 GB, some minutes; once)"
 # Without dependencies: the lock names all that the server needs. It leaves out torchvision, torchaudio and torchcodec,
 # which cannot be imported beside a torch for CPUs, and triton and OpenCV, which text on CPUs has no use for.
-"$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-deps -r "$lock"
+"$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-compile --no-deps -r "$lock"
 "$venv/bin/python" -c "import torch, vllm" || { echo "vLLM cannot be loaded in $venv; delete the folder and try again." >&2; exit 1; }
 cp "$lock" "$stamp"
