@@ -370,7 +370,7 @@ def test_an_upload_goes_on_after_the_server_was_killed(
     choose(page, large(tmp_path))
     sending(page, wire, "pumps.html")
     site.kill()
-    expect(line(page, "pumps.html")).to_contain_text("goes on by itself")
+    expect(line(page, "pumps.html")).to_contain_text("goes on by itself", timeout=60_000)
     wire.bytes_a_second = None
     site.start()
     ready(page, "1 file is ready")
