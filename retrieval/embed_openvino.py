@@ -109,6 +109,9 @@ class OpenVinoEmbedder:
         self._query.close()
 
 
+_TOUCHING = threading.Lock()
+
+
 class _Engine:
     """A compiled model and threads with a request each; OpenVINO lets go of the GIL meanwhile.
 
@@ -150,12 +153,25 @@ class _Engine:
         """This thread's own request."""
         if not hasattr(self._mine, "request"):
             with self._compiling:
-                self._model = self._model or _compile(self._folder, self._settings, self._threads)
+                if self._model is None:
+                    model = _compile(self._folder, self._settings, self._threads)
+                    _touch(model)
+                    self._model = model
             self._mine.request = self._model.create_infer_request()
         return self._mine.request
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _touch(model: Any) -> None:
+    """The first array that OpenVINO's binding is ever given must not come from two threads at once.
+
+    It sets up its access to numpy then, holding a lock while it waits for the GIL, and the other the other way round.
+    """
+    one = np.ones((1, 1), dtype=np.int64)
+    with _TOUCHING:
+        model.create_infer_request().infer({"input_ids": one, "attention_mask": one})
 
 
 def _compile(folder: Path, settings: EmbedderSettings, threads: int) -> Any:
