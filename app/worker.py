@@ -32,18 +32,21 @@ _LOOK_AGAIN = 5.0
 _LOOK_FOR_THE_GONE = 1.0
 
 
-async def work(settings: Settings, *, name: str = "worker-0") -> None:
+async def work(settings: Settings, *, name: str = "worker-0") -> bool:
     """Runs jobs until SIGTERM or SIGINT; any number of these may work on one database.
 
-    With settings that the index was not built with, or without database or index, it waits, and takes none.
+    With settings that the index was not built with, or without database or index, it waits, and takes none. True where
+    it lost the database among its jobs and is to begin anew in a fresh process: threads may still be about old work.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     while not stop.is_set():
+        begun = False
         try:
             async with wiring.open_workshop(settings) as shop:
+                begun = True
                 await _present(shop, name, stop)
         except IndexMismatch as error:
             log.warning("%s takes no jobs: %s", name, error.message)
@@ -51,6 +54,9 @@ async def work(settings: Settings, *, name: str = "worker-0") -> None:
         except Unavailable as error:
             log.warning("%s cannot work: %s", name, error.message)
             await _passed(stop, _LOOK_AGAIN)
+        if begun and not stop.is_set():
+            return True
+    return False
 
 
 async def _present(shop: Workshop, name: str, stop: asyncio.Event) -> None:

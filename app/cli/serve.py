@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,7 +99,8 @@ def worker(
 
     settings = load_settings()
     logging.getLogger().setLevel(settings.log_level.upper())
-    asyncio.run(work(settings, name=name))
+    if asyncio.run(work(settings, name=name)):
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # itself, as it was started
 
 
 def _listening(settings: Settings, host: str | None, port: int | None) -> Settings:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import zlib
 from collections.abc import AsyncIterator, Collection, Iterator
@@ -23,6 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.database import Database
 from core.errors import FootnoteError
+
+log = logging.getLogger("footnote.presence")
 
 _KIND = 46_071  # the first half of an advisory lock's key: ours, whatever else locks in this database
 _LOOK_EVERY = 0.5
@@ -109,7 +112,8 @@ class Presence:
             while True:
                 await asyncio.sleep(_LOOK_EVERY)
                 await connection.exec_driver_sql("SELECT 1")
-        except Exception:
+        except Exception as error:
+            log.warning("the connection that says who is here has ended: %s", str(error).splitlines()[0])
             lost.set()
 
 
