@@ -58,9 +58,12 @@ class Engine:
             time.sleep(0.05)
         return False
 
-    def kill(self) -> None:
-        """kill -9 of vLLM and all its processes; who watches over it stays."""
-        family = psutil.Process(self.process.pid).children(recursive=True)
+    def family(self) -> list[psutil.Process]:
+        """vLLM and all its processes; looking for them takes longer than some answers."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def kill(self, family: list[psutil.Process]) -> None:
+        """kill -9 of these; who watches over them stays."""
         for process in family:
             with contextlib.suppress(psutil.Error):
                 process.kill()

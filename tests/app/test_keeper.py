@@ -21,6 +21,7 @@ class Book:
         self.kept: dict[int, Figures] = {}
         self.error: FootnoteError | None = None
         self.forgotten: list[datetime] = []
+        self.interrupted = 0
 
     async def queue(self) -> dict[str, int]:
         return {"queued": 2, "succeeded": 9}
@@ -34,6 +35,10 @@ class Book:
     async def finished_since(self, moment: datetime, **how: Any) -> list[Any]:
         return []
 
+    async def interrupt(self) -> int:
+        self.interrupted += 1
+        return 0
+
     async def forget(self, before: datetime) -> int:
         self.forgotten.append(before)
         return 0
@@ -41,7 +46,7 @@ class Book:
 
 class Boot:
     def __init__(self, book: Book) -> None:
-        store = SimpleNamespace(figures=book, jobs=book, traces=book)
+        store = SimpleNamespace(figures=book, jobs=book, traces=book, answers=book)
         self.found: Any = SimpleNamespace(store=store)
 
     @property
@@ -69,6 +74,7 @@ async def test_what_was_counted_is_kept_once_with_the_queue() -> None:
     assert (sum(whole.stages["search.total"].values()), whole.errors) == (1, {"not_found": 1})
     assert (whole.queued, whole.running) == (2, 0)
     assert len(book.forgotten) == 1  # once an hour is often enough
+    assert book.interrupted == 2  # answers of servers that are gone
 
 
 async def test_what_the_store_does_not_take_waits_for_the_next_time() -> None:

@@ -115,6 +115,7 @@ class Wire:
         for end in (source, target):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+            end.close()  # a socket that is only shut goes on taking what is sent to it
 
     def cut(self) -> None:
         """Breaks what is open and lets nothing new through."""
