@@ -16,7 +16,7 @@ keep metrics_key "$(random)"
 keep admin_key "$(random)"
 keep footnote_retrieval__index__qdrant__api_key "$(random)"
 read_() { cat "$folder/$1"; }
-keep footnote_database_url "postgresql+psycopg://footnote:$(read_ postgres_password)@postgres/footnote"
+keep footnote_database_url "postgresql://footnote:$(read_ postgres_password)@postgres/footnote"
 keep footnote_redis_url "redis://:$(read_ redis_password)@redis:6379/0"
 keep footnote_auth__keys "[{\"key\": \"$(read_ admin_key)\", \"id\": \"admin\", \"admin\": true}, {\"key\": \"$(read_ metrics_key)\", \"id\": \"prometheus\"}]"
 # The containers' users are not this one. The folder above stays closed to others on this machine.

@@ -44,10 +44,14 @@ class Engine:
         given = {"base_url": self.url, "model": "tiny", "flavour": "vllm", "first_token_seconds": 120.0, **settings}
         return EndpointSettings.model_validate(given)
 
+    def metrics(self) -> str:
+        """What it exports to Prometheus."""
+        return httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=30).text
+
     def running(self) -> float:
         """Requests it has in hand, by its own metric."""
-        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=30).text
-        return sum(float(value) for value in re.findall(r"^vllm:num_requests_running\{.*\} (\S+)$", text, re.MULTILINE))
+        found = re.findall(r"^vllm:num_requests_running\{.*\} (\S+)$", self.metrics(), re.MULTILINE)
+        return sum(float(value) for value in found)
 
     def idle(self, seconds: float = 30.0) -> bool:
         """Whether it comes to have nothing in hand."""

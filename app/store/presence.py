@@ -113,8 +113,8 @@ class Presence:
                 await asyncio.sleep(_LOOK_EVERY)
                 await connection.exec_driver_sql("SELECT 1")
         except Exception as error:
-            log.warning("the connection that says who is here has ended: %s", str(error).splitlines()[0])
-            lost.set()
+            lost.set()  # before anything else: whoever works must leave off
+            log.warning("the connection that says who is here has ended: %r", error)
 
 
 def _key(name: str) -> int:

@@ -89,6 +89,14 @@ def test_the_composition_is_valid() -> None:
     assert checked.returncode == 0, checked.stdout
 
 
+def test_servers_answer_to_the_name_that_prometheus_asks_them_by() -> None:
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    ours = next(job for job in scraped if job["job_name"] == "footnote")
+    hosts = {target.partition(":")[0] for each in ours["static_configs"] for target in each["targets"]}
+    allowed = COMPOSE["services"]["server"]["environment"]["FOOTNOTE_HTTP__ALLOWED_HOSTS"]
+    assert hosts <= set(json.loads(allowed))
+
+
 def known(name: str) -> bool:
     """Whether a setting answers to a variable's name."""
     model: Any = Settings

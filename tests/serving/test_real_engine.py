@@ -245,3 +245,9 @@ async def test_what_one_engine_does_not_take_none_keeps(engine: Engine, tmp_path
     assert await adapters.names() == {"a", "b"}
     for each in (adapters, away):
         await each.close()
+
+
+def test_it_exports_what_the_dashboard_and_the_alarms_ask_for(engine: Engine) -> None:
+    asked = (Path(__file__).parents[1] / "data/engine_metrics.txt").read_text().split()
+    exported = set(re.findall(r"^(vllm:\w+)[{ ]", engine.metrics(), re.MULTILINE))
+    assert set(asked) - exported == set()
