@@ -1,8 +1,8 @@
 """A small Llama with random weights, a byte-level BPE tokenizer and a chat template, made in seconds.
 
-`python -m bench.tiny_llama FOLDER [--seed N] [--adapter NAME …]`; adapters get folders of their own beside it. It says
-nothing sensible, and that is what it is for: what it writes under a schema, the engine made it write. The same seed
-gives the same weights.
+`python -m bench.tiny_llama FOLDER [--seed N] [--layers N] [--adapter NAME …]`; adapters get folders of their own
+beside it. It says nothing sensible, and that is what it is for: what it writes under a schema, the engine made it
+write. The same seed gives the same weights.
 """
 
 from __future__ import annotations
@@ -107,8 +107,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--adapter", action="append", default=[])
     given = parser.parse_args()
-    print(build(given.folder, given.seed))
+    print(build(given.folder, given.seed, layers=given.layers))
     for number, name in enumerate(given.adapter, start=1):
         print(build_adapter(given.folder.parent / name, given.folder, given.seed + number))

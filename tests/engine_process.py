@@ -50,7 +50,14 @@ class Engine:
 
     def running(self) -> float:
         """Requests it has in hand, by its own metric."""
-        found = re.findall(r"^vllm:num_requests_running\{.*\} (\S+)$", self.metrics(), re.MULTILINE)
+        return self._sum("num_requests_running")
+
+    def written(self) -> float:
+        """Tokens it has written since it started, by its own metric."""
+        return self._sum("generation_tokens_total")
+
+    def _sum(self, metric: str) -> float:
+        found = re.findall(rf"^vllm:{metric}\{{.*\}} (\S+)$", self.metrics(), re.MULTILINE)
         return sum(float(value) for value in found)
 
     def idle(self, seconds: float = 30.0) -> bool:
@@ -98,7 +105,9 @@ def started(folder: Path) -> Iterator[Engine]:
     """Builds the models in a folder and starts it there; not ready yet."""
     python = ROOT / ".venv-engine" / "bin" / "python"
     assert python.exists(), "vLLM is not installed: `make engine` installs it"
-    recipe = [sys.executable, "-m", "bench.tiny_llama", str(folder / "base"), "--adapter", "a", "--adapter", "b"]
+    # deep enough that a token costs the engine more than its server: one that lags never sees a client leave
+    recipe = [sys.executable, "-m", "bench.tiny_llama", str(folder / "base"), "--layers", "10"]
+    recipe += ["--adapter", "a", "--adapter", "b"]
     subprocess.run(recipe, cwd=ROOT, check=True, capture_output=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -64,14 +64,16 @@ def speaking(server: Server) -> tuple[str, Iterator[tuple[str, Any]]]:
 
 
 def test_a_cancelled_answer_frees_the_engine(server: Server, engine: Engine) -> None:
-    answer_id, stream = speaking(server)
-    server.call("POST", f"/v1/answers/{answer_id}/cancel")
-    rest = list(stream)
-    assert (rest[-1][0], rest[-1][1]["code"]) == ("error", "cancelled")
+    for _ in range(3):
+        answer_id, stream = speaking(server)
+        server.call("POST", f"/v1/answers/{answer_id}/cancel")
+        name, data = list(stream)[-1]
+        if name == "error":
+            break  # else it had written everything in the moment between
+    assert (name, data.get("code")) == ("error", "cancelled")
     assert engine.idle()
     figures = server.request("GET", "/metrics").text
     assert 'footnote_generator_requests{state="running"} 0.0' in figures
-    assert 'footnote_generator_tokens_total{kind="completion"}' in figures
 
 
 def test_an_engine_killed_in_the_middle_costs_one_answer_and_not_the_server(server: Server, engine: Engine) -> None:
@@ -95,4 +97,5 @@ def test_an_engine_killed_in_the_middle_costs_one_answer_and_not_the_server(serv
     time.sleep(0.6)  # longer than the breaker leaves it alone
     answer = server.ask("How many days of leave are there?")
     assert answer["generator"]["name"] == "tiny"
+    assert 'footnote_generator_tokens_total{kind="completion"}' in server.request("GET", "/metrics").text
     assert server.process.poll() is None
