@@ -12,7 +12,7 @@ from pathlib import PurePath
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store import codec, rows
+from app.store import codec, corpus, rows
 from app.store.access import may_read, readable
 from app.store.job_rows import insert_job
 from app.store.records import Change, NewUpload
@@ -36,7 +36,11 @@ async def change_document(connection: AsyncConnection, document_id: str, wanted:
         raise NotFound("There is no such document.")
     _check_groups(row, wanted)
     jobs = await _relabel(connection, row, wanted)
-    return (*jobs, *await _retitle(connection, row, wanted)) if wanted.retitle else jobs
+    if wanted.retitle:
+        jobs = (*jobs, *await _retitle(connection, row, wanted))
+    if jobs or wanted.retitle:
+        await corpus.changed(connection, row.collection)
+    return jobs
 
 
 def _check_groups(row: rows.AnyRow, wanted: Change) -> None:

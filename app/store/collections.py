@@ -8,7 +8,7 @@ import re
 from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store import codec
+from app.store import codec, corpus
 from app.store.database import Database
 from app.store.deleting import condemn, delete_document, hidden
 from app.store.records import Collection
@@ -108,6 +108,7 @@ class Collections:
                 documents.update().where(documents.c.collection == name).values(collection=DEFAULT_COLLECTION)
             )
             await connection.execute(delete(collections).where(collections.c.name == name))
+            await corpus.changed(connection, name)
         return tuple(jobs)
 
 

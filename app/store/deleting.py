@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store import codec
+from app.store import codec, corpus
 from app.store.access import permitted
 from app.store.job_rows import cancel_all, change, hasten, insert_job, let_go_on
 from app.store.rows import AnyRow
@@ -103,6 +103,7 @@ async def restore_document(connection: AsyncConnection, document_id: str, princi
     )
     await change(connection, job_id, status="cancelled", detail="The document was restored.", ended=True)
     await let_go_on(connection, job_id)
+    await corpus.changed(connection, row.collection)
 
 
 async def _hold_collection(connection: AsyncConnection, document_id: str) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store import codec, cursors, deleting, publishing, rows, sweeping, uploading, version_pages
+from app.store import codec, corpus, cursors, deleting, publishing, rows, sweeping, uploading, version_pages
 from app.store.access import permitted, readable
 from app.store.changing import change_document
 from app.store.database import Database
@@ -93,12 +93,14 @@ class Documents:
         Raises `NotFound`.
         """
         async with self._database.write() as connection:
-            statement = select(documents.c.id, documents.c.deleted_at).where(
+            statement = select(documents.c.id, documents.c.deleted_at, documents.c.collection).where(
                 documents.c.id == document_id, permitted(principal)
             )
             row = (await connection.execute(statement.with_for_update(key_share=True))).first()
             if row is not None and row.deleted_at is None:
-                return await deleting.delete_document(connection, document_id, principal.id, until=until)
+                sweep = await deleting.delete_document(connection, document_id, principal.id, until=until)
+                await corpus.changed(connection, row.collection)
+                return sweep
             job_id = None if row is None or until is not None else await deleting.condemn(connection, document_id)
             if job_id is None:
                 raise _unknown()

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from app.store import codec, cursors, rows
+from app.store import codec, corpus, cursors, rows
 from app.store.access import readable
 from app.store.database import Database
 from app.store.job_rows import (
@@ -225,7 +225,10 @@ class Jobs:
                 await settle_version(connection, job.version_id, ("pending", "failed"), version_status)
             if took is not None:
                 values["timings"] = with_duration(job, *took)
-            return await change(connection, job_id, status=status, ended=True, **values)
+            ended = await change(connection, job_id, status=status, ended=True, **values)
+            if status == "succeeded" and job.document_id is not None:  # the index has followed the store
+                await corpus.changed_around(connection, job.document_id)
+            return ended
 
     async def postpone(self, job_id: str) -> JobRecord:
         """Puts a job back into the queue whose attempt came to nothing through no fault of its own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store import codec, rows
+from app.store import codec, corpus, rows
 from app.store.records import Published
 from app.store.tables import chunks, documents, generations, renditions, versions
 from app.store.uploading import search_text, set_groups
@@ -53,6 +53,7 @@ async def publish(connection: AsyncConnection, version_id: str, generation: int)
     if active is None or active.id != generation:
         return Published(outcome="stale")
     await _make_live(connection, row, await _stored(connection, version_id, generation), active.pipeline)
+    await corpus.changed(connection, row.collection)
     return Published(outcome="live", replaced_version_ids=await _dead_ids(connection, row.document_id))
 
 

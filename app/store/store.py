@@ -11,6 +11,7 @@ from app.store.backup import backup_sqlite
 from app.store.chunks import Chunks
 from app.store.collections import Collections
 from app.store.conversations import Conversations
+from app.store.corpus import Corpus
 from app.store.database import BUSY_SECONDS, Database
 from app.store.documents import Documents
 from app.store.feedback import Feedbacks
@@ -46,6 +47,7 @@ class Store:
         self.feedback = Feedbacks(database)
         self.figures = FigureBook(database)
         self.generations = Generations(database)
+        self.corpus = Corpus(database)
         self.idempotency = Idempotency(database)
 
     @classmethod

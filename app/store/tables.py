@@ -29,7 +29,7 @@ from sqlalchemy import (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-HEAD = "0005"
+HEAD = "0006"
 """The revision of the newest migration; a test holds it equal to Alembic's head. `Store.open` compares with it."""
 
 
@@ -267,6 +267,15 @@ generations = Table(
     # Ids name folders and chunks: a number is never used again, not even after its row is gone.
     sqlite_autoincrement=True,
 )
+
+corpus = Table(
+    "corpus",
+    metadata,
+    # No foreign key, and the row outlives its collection: it is written last, when no other row may be locked any more.
+    Column("collection", String(64), primary_key=True),
+    Column("version", _ID, nullable=False),
+)
+"""The version in which each collection stands; see `app.store.corpus`."""
 
 idempotency = Table(
     "idempotency",

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store import codec, collections, rows
+from app.store import codec, collections, corpus, rows
 from app.store.access import may_read
 from app.store.job_rows import insert_job
 from app.store.records import Begun, NewUpload
@@ -84,15 +84,20 @@ async def _next_version(
     basis = row if newest is None else newest
     groups = codec.group_names(upload.groups) if upload.groups else codec.strings(basis.groups)
     metadata = basis.metadata if upload.metadata is None else codec.dump(dict(upload.metadata))
-    await _narrow(connection, row, groups)
-    return await add_version(connection, upload, row.id, groups=codec.dump(groups), metadata=metadata)
+    narrowed = await _narrow(connection, row, groups)
+    begun = await add_version(connection, upload, row.id, groups=codec.dump(groups), metadata=metadata)
+    if narrowed:
+        await corpus.changed(connection, row.collection)
+    return begun
 
 
-async def _narrow(connection: AsyncConnection, row: rows.AnyRow, groups: tuple[str, ...]) -> None:
-    """Leaves the document, and versions still on their way, only the groups that the new version has too."""
+async def _narrow(connection: AsyncConnection, row: rows.AnyRow, groups: tuple[str, ...]) -> bool:
+    """Leaves the document, and versions still on their way, only the groups that the new version has too. Whether
+    that took any away from the document."""
     allowed = set(groups)
     present = codec.strings(row.groups)
-    if not allowed.issuperset(present):
+    narrowed = not allowed.issuperset(present)
+    if narrowed:
         kept = codec.group_names(allowed.intersection(present))
         await connection.execute(
             update(documents).where(documents.c.id == row.id).values(groups=codec.dump(kept), updated_at=codec.now())
@@ -104,6 +109,7 @@ async def _narrow(connection: AsyncConnection, row: rows.AnyRow, groups: tuple[s
     for version in (await connection.execute(pending)).all():
         kept = codec.group_names(allowed.intersection(codec.strings(version.groups)))
         await connection.execute(update(versions).where(versions.c.id == version.id).values(groups=codec.dump(kept)))
+    return narrowed
 
 
 async def add_version(
@@ -166,6 +172,8 @@ async def _unchanged(connection: AsyncConnection, upload: NewUpload, row: rows.A
         status="queued" if changed else "succeeded",
         stage="queued" if changed else "unchanged",
     )
+    if changed:
+        await corpus.changed(connection, row.collection)
     return Begun(document_id=row.id, version_id=row.live_version_id, job_id=job_id, unchanged=True)
 
 
