@@ -38,7 +38,10 @@ NOT_ANSWERED = "The passages found do not answer the question."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerRequest:
-    """A question on behalf of a principal. `history` is the conversation before it, oldest first."""
+    """A question on behalf of a principal. `history` is the conversation before it, oldest first.
+
+    `fresh` asks whoever remembers answers to let this one be written anew.
+    """
 
     id: str
     question: str
@@ -47,6 +50,7 @@ class AnswerRequest:
     collections: tuple[str, ...] = ()
     filters: Filters = field(default_factory=Filters)
     adapter: str | None = None
+    fresh: bool = False
 
 
 class Answerer:

@@ -70,6 +70,18 @@ class Metrics:
             ("state",),
             registry=self.registry,
         )
+        self._cache = Counter(
+            "footnote_cache_lookups",
+            "Questions by what came of looking for a remembered answer: hit, miss, stale or fresh.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self._evicted = Counter(
+            "footnote_cache_evictions",
+            "Remembered answers that made room before their time, in this process.",
+            registry=self.registry,
+        )
+        self._cached = {"evicted": 0}
         self._redis = Gauge(
             "footnote_redis_up", "Whether the configured Redis answers: 1 or 0.", registry=self.registry
         )
@@ -127,6 +139,13 @@ class Metrics:
         """Says what the generator has in hand and what waits for it; called just before each scrape."""
         self._requests_held.labels("running").set(running)
         self._requests_held.labels("waiting").set(waiting)
+
+    def cache(self, lookups: Mapping[str, int], evicted: int) -> None:
+        """Says how remembered answers were looked for since the start; called just before each scrape."""
+        for outcome, total in lookups.items():
+            self._cache.labels(outcome).inc(total - self._cached.get(outcome, 0))
+        self._evicted.inc(evicted - self._cached["evicted"])
+        self._cached = {**lookups, "evicted": evicted}
 
     def redis(self, up: bool) -> None:
         """Says whether Redis answers; called just before each scrape where one is configured."""

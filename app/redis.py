@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis as Client
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.client import NEVER_DECODE
+from redis.exceptions import RedisError, ResponseError
 
 from core.errors import Unavailable
 
@@ -64,6 +65,26 @@ class Redis:
         """Fields of a hash, None where there is none."""
         found: list[str | None] = await self._ask(lambda: self._client.execute_command("HMGET", key, *names))
         return found
+
+    async def value(self, key: str) -> bytes | None:
+        """What was kept under a key, to the byte; None where there is nothing, or nothing that `keep` has put there."""
+
+        async def get() -> bytes | None:
+            with contextlib.suppress(ResponseError):  # another kind of value: Redis itself is well
+                found: bytes | None = await self._client.execute_command("GET", key, **{NEVER_DECODE: True})
+                return found
+            return None
+
+        return await self._ask(get)
+
+    async def keep(self, key: str, value: bytes, seconds: float) -> None:
+        """Keeps a value for so long, if Redis has room for it."""
+
+        async def put() -> None:
+            with contextlib.suppress(ResponseError):
+                await self._client.execute_command("SET", key, value, "PX", max(1, int(seconds * 1000)))
+
+        await self._ask(put)
 
     async def entries(self, key: str, after: str, wait: float) -> list[tuple[str, dict[str, str]]]:
         """A stream's entries after an id: those there are, else the next that come within `wait` seconds."""

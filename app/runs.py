@@ -29,7 +29,8 @@ logger = logging.getLogger("footnote.answers")
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is asked, by whom and where. `history` replaces a stored conversation where the caller keeps its own."""
+    """What is asked, by whom and where. `history` replaces a stored conversation where the caller keeps its own;
+    `fresh` wants an answer that is written anew."""
 
     text: str
     caller: Principal
@@ -37,6 +38,7 @@ class Question:
     collections: tuple[str, ...] = ()
     filters: Filters = field(default_factory=Filters)
     history: tuple[Message, ...] | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,7 @@ class AnswerRuns:
             history=await _history(services, question),
             collections=question.collections,
             filters=question.filters,
+            fresh=question.fresh,
         )
         await services.streams.open(request.id, question.caller.id)
         try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agents.answer import Answerer
+from app.answer_cache import Answering, RememberedAnswers
+from app.answer_keys import ground
 from app.settings import Settings
 from app.sharing import Sharing
 from app.store.blobs import FolderBlobs
@@ -52,7 +53,7 @@ class Services:
     index: VectorIndex
     searcher: Searcher
     generator: Generator
-    answerer: Answerer
+    answerer: Answering
     sharing: Sharing
     generation: int
     pipeline: str
@@ -67,3 +68,25 @@ class Services:
     def streams(self) -> StreamLog:
         """The answers' event logs."""
         return self.sharing.streams
+
+    @property
+    def remembered(self) -> RememberedAnswers | None:
+        """Who remembers answers, if they are remembered."""
+        return self.answerer if isinstance(self.answerer, RememberedAnswers) else None
+
+
+def remembering(services: Services, *parts: str) -> Services:
+    """The same services with a memory of answers, where there is to be one. `parts` are the prints of what answers
+    depend on besides the settings."""
+    cache = services.sharing.cache
+    if cache is None:
+        return services
+    remembered = RememberedAnswers(
+        answering=services.answerer,
+        cache=cache,
+        corpus=services.store.corpus,
+        chunks=services.store.chunks,
+        generator=services.generator,
+        ground=ground(services.settings, str(services.generation), *parts),
+    )
+    return replace(services, answerer=remembered)

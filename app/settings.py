@@ -124,6 +124,21 @@ class JobSettings(Room):
     attempts: int = Field(default=3, ge=1, description="Tries of a stage that met an unavailable part.")
 
 
+class CacheSettings(Room):
+    """Answers that are given again while nothing has changed that they rest on."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Remember answers, in this process or in Redis, and give them again to whoever may read the same.",
+    )
+    seconds: float = Field(default=3_600.0, gt=0, description="How long an answer is remembered.")
+    max_bytes: int = Field(
+        default=64 * 2**20,
+        ge=2**16,
+        description="Memory that remembered answers may take in this process; in Redis its `maxmemory` bounds them.",
+    )
+
+
 class HistorySettings(Room):
     """What is kept of the past."""
 
@@ -162,6 +177,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
     jobs: JobSettings = JobSettings()
+    cache: CacheSettings = CacheSettings()
     history: HistorySettings = HistorySettings()
     ingestion: IngestionSettings = IngestionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()

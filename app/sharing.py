@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from app.cache import Cache, MemoryCache, RedisCache
 from app.rates import MemoryRates, Rates, RedisRates
 from app.streams import MemoryStreams, StreamLog
 from core.errors import Conflict, FootnoteError, Unavailable
@@ -37,10 +38,12 @@ _CANCEL = "footnote:cancel"
 
 @dataclass(frozen=True, kw_only=True)
 class Sharing:
-    """What this server shares. `redis` is None where it shares nothing but the database, `rates` without a limit."""
+    """What this server shares. `redis` is None where it shares nothing but the database, `rates` without a limit,
+    `cache` where answers are not to be remembered."""
 
     streams: StreamLog
     rates: Rates | None = None
+    cache: Cache | None = None
     redis: Redis | None = None
 
     @property
@@ -77,8 +80,10 @@ async def open_sharing(settings: Settings, streams: MemoryStreams | None = None)
     """Redis where it is configured. It need not be there: this server then begins alone."""
     here = streams or MemoryStreams(retention=settings.http.stream_retention)
     limit = settings.http.questions_per_minute
+    memory = settings.cache
     if settings.redis_url is None:
-        yield Sharing(streams=here, rates=MemoryRates(limit) if limit else None)
+        cache = MemoryCache(seconds=memory.seconds, most=memory.max_bytes) if memory.enabled else None
+        yield Sharing(streams=here, rates=MemoryRates(limit) if limit else None, cache=cache)
         return
     from app.redis import Redis
     from app.redis_streams import MirroredStreams, RedisStreams
@@ -87,7 +92,8 @@ async def open_sharing(settings: Settings, streams: MemoryStreams | None = None)
     try:
         async with RedisStreams(redis, retention=settings.http.stream_retention).renewed() as copy:
             rates = RedisRates(redis, limit) if limit else None
-            sharing = Sharing(streams=MirroredStreams(here, copy), rates=rates, redis=redis)
+            kept = RedisCache(redis, seconds=memory.seconds) if memory.enabled else None
+            sharing = Sharing(streams=MirroredStreams(here, copy), rates=rates, cache=kept, redis=redis)
             await sharing.look()
             yield sharing
     finally:

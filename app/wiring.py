@@ -17,7 +17,7 @@ from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
 from app.gaps import CandidSearcher, Gaps
 from app.generators import writing
-from app.services import Services
+from app.services import Services, remembering
 from app.settings import Settings
 from app.sharing import SharingSearcher, open_sharing
 from app.store.blobs import FolderBlobs
@@ -207,7 +207,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await stack.enter_async_context(uploads.swept())
         for number in range(settings.jobs.workers):  # last: nothing of what is asked waits for them
             await supervisor.start(worker_child(settings, number))
-        yield Services(
+        services = Services(
             settings=settings,
             store=store,
             blobs=FolderBlobs(settings.files_dir / "blobs"),
@@ -226,6 +226,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             lacking=lambda: (gaps.returning, gaps.left_out),
             render=partial(_render, settings),
         )
+        yield remembering(services, generation.fingerprint, embed.fingerprint)
 
 
 @asynccontextmanager

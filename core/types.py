@@ -349,8 +349,18 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reused:
+    """The answer that was given again, and when it was written; it may have been somebody else's who may read the
+    same."""
+
+    answer_id: str
+    written_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """A finished answer. `question` is the stand-alone form that was searched for."""
+    """A finished answer. `question` is the stand-alone form that was searched for; `reused` is set where it was not
+    written for this question but remembered."""
 
     id: str
     question: str
@@ -362,6 +372,7 @@ class Answer:
     timings_ms: Mapping[str, float]
     degraded: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    reused: Reused | None = None
 
     @property
     def text(self) -> str:
@@ -458,6 +469,7 @@ class AnswerTrace:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     search_ms: Mapping[str, float] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
+    reused: Reused | None = None
 
 
 # ---- feedback -----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from app.api import idempotency, sse
 from app.api.answers_shapes import ANSWER, Answer, shown_answer
-from app.api.deps import RATED, AtEnd, Limited, Parts, Running, Wired
+from app.api.deps import RATED, AtEnd, CacheControl, Limited, Parts, Running, Wired, forbids_cache
 from app.api.filters import Filters
 from app.api.shapes import COLLECTION_PATTERN, MAX_QUESTION, Request, problems, shown, streamed
 from app.auth import Caller
@@ -38,6 +38,10 @@ class AskRequest(Request):
     conversation_id: str | None = Field(default=None, max_length=64, description="Left away: a new conversation.")
     collection: str | None = Field(default=None, pattern=COLLECTION_PATTERN, description="Else all of them.")
     filters: Filters = Field(default_factory=Filters)
+    cache: bool = Field(
+        default=True,
+        description="false: write the answer anew, though one may be remembered. So does `Cache-Control: no-cache`.",
+    )
     stream: bool = Field(default=False, description="Answer with server-sent events.")
 
 
@@ -82,6 +86,7 @@ async def ask(
     at_end: AtEnd,
     caller: Caller,
     key: idempotency.Key = None,
+    cache_control: CacheControl = None,
 ) -> HttpResponse:
     """Leaving a stream does not stop the answer: read on with `GET /v1/answers/{id}/events`, or cancel it."""
     at_end.callback(limits.streams.take(caller))  # streamed or not, the connection is held until the answer is there
@@ -91,6 +96,7 @@ async def ask(
         conversation_id=body.conversation_id,
         collections=(body.collection,) if body.collection else (),
         filters=body.filters.narrowed(),
+        fresh=not body.cache or forbids_cache(cache_control),
     )
     answer_id = await _begin(services, runs, question, key, body.model_dump_json())
     if body.stream:

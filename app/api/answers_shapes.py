@@ -55,6 +55,8 @@ class Answer(Response):
     timings_ms: dict[str, float] = Field(default_factory=dict)
     degraded: list[str] = Field(default_factory=list)
     usage: Usage | None = None
+    cached: bool = Field(default=False, description="It was not written for this question, but remembered.")
+    written_at: datetime | None = Field(default=None, description="When it was first written, where it is `cached`.")
     error: ErrorShape | None = None
     created_at: datetime
 
@@ -83,6 +85,8 @@ def shown_answer(record: AnswerRecord) -> Answer:
         timings_ms=dict(answer.timings_ms),
         degraded=list(answer.degraded),
         usage=Usage.model_validate(answer.usage),
+        cached=answer.reused is not None,
+        written_at=answer.reused and answer.reused.written_at,
     )
 
 
@@ -132,6 +136,8 @@ ANSWER: dict[str, Any] = {
     "timings_ms": {"embed": 2.4, "search": 3.1, "generate": 21.0, "verify": 4.2, "total": 33.5},
     "degraded": [],
     "usage": {"prompt_tokens": 0, "completion_tokens": 0},
+    "cached": False,
+    "written_at": None,
     "error": None,
     "created_at": "2026-11-20T09:32:00Z",
 }

@@ -27,6 +27,7 @@ _CARRIED = (
     "retrieval",
     "generator",
     "degraded",
+    "cached",
     "timings_ms",
 )
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.routing import APIRoute
 
 from app.auth import Caller, Guard, Identified
@@ -92,6 +92,12 @@ async def insider(request: Request, caller: Identified) -> bool:
     return caller is not None and caller.admin and guard.answers_for(request.headers)
 
 
+def forbids_cache(cache_control: str | None) -> bool:
+    """Whether a request's `Cache-Control` asks for an answer that is written anew (RFC 9111, 5.2.1.4)."""
+    said = {part.strip().lower() for part in (cache_control or "").split(",")}
+    return bool(said & {"no-cache", "no-store"})
+
+
 async def ending() -> AsyncIterator[ExitStack]:
     """What is to be done once the response was sent, or broke off, or was never begun."""
     with ExitStack() as stack:
@@ -119,4 +125,7 @@ Watching = Annotated[JobWatch, Depends(watch)]
 Insider = Annotated[bool, Depends(insider)]
 LISTING = [Depends(known_parameters)]
 RATED = [Depends(within_rate)]
+CacheControl = Annotated[
+    str | None, Header(max_length=256, description="`no-cache`: let the answer be written anew.", examples=["no-cache"])
+]
 AtEnd = Annotated[ExitStack, Depends(ending)]

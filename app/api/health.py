@@ -126,6 +126,8 @@ async def metrics(request: Request, measured: Measured) -> Response:
         await durations.look(store.jobs)
         if (queue := boot.services.queue) is not None:
             measured.generator(running=queue.running, waiting=queue.waiting)
+        if (memory := boot.services.remembered) is not None:
+            measured.cache(memory.lookups, memory.cache.evicted)
         if boot.services.sharing.redis is not None:
             measured.redis(await boot.services.sharing.look())
     except FootnoteError as error:

@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 from app.api import sse
 from app.api.answers_shapes import ANSWER
 from app.api.completions import chunks, completion
-from app.api.deps import RATED, AtEnd, Limited, Parts, Running, Wired
+from app.api.deps import RATED, AtEnd, CacheControl, Limited, Parts, Running, Wired, forbids_cache
 from app.api.shapes import MAX_QUESTION, Response, openai_problems, shown, streamed
 from app.auth import Caller
 from app.errors import ModelNotFound
@@ -77,6 +77,7 @@ class ChatRequest(BaseModel):
     stream_options: StreamOptions | None = None
     n: int | None = Field(default=None, ge=1, le=1)
     conversation_id: str | None = Field(default=None, max_length=64, description="Extension: a stored conversation.")
+    cache: bool | None = Field(default=None, description="Extension: false writes the answer anew.")
 
 
 class Model(Response):
@@ -141,7 +142,13 @@ _CHUNKS = (
     },
 )
 async def create_chat_completion(
-    body: ChatRequest, services: Wired, runs: Running, limits: Limited, at_end: AtEnd, caller: Caller
+    body: ChatRequest,
+    services: Wired,
+    runs: Running,
+    limits: Limited,
+    at_end: AtEnd,
+    caller: Caller,
+    cache_control: CacheControl = None,
 ) -> HttpResponse:
     """Errors have OpenAI's shape."""
     _check_supported(body)
@@ -155,6 +162,7 @@ async def create_chat_completion(
             conversation_id=body.conversation_id,
             collections=await _collections(services, body.model),
             history=history,
+            fresh=body.cache is False or forbids_cache(cache_control),
         ),
     )
     if body.stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -84,8 +85,15 @@ class Attempt(Response):
     problem: str | None
 
 
+class Reused(Response):
+    """The answer that was given again, and when it was written."""
+
+    answer_id: str = Field(description="Not the caller's own where somebody asked who may read the same.")
+    written_at: datetime
+
+
 class AnswerTrace(Response):
-    """How an answer came about, or as far as it came."""
+    """How an answer came about, or as far as it came. For one that was remembered it tells how it was first written."""
 
     answer_id: str
     asked: str = Field(description="The question as it was asked.")
@@ -99,6 +107,7 @@ class AnswerTrace(Response):
     timings_ms: dict[str, float]
     search_ms: dict[str, float]
     degraded: list[str]
+    reused: Reused | None = Field(description="Null where it was written for this question.")
     withheld: bool = Field(description="Something of it may no longer be read and was left out.")
 
 
@@ -134,6 +143,7 @@ def answer_trace(answer_id: str, record: TraceRecord) -> AnswerTrace:
         timings_ms=dict(trace.timings_ms),
         search_ms=dict(trace.search_ms),
         degraded=list(trace.degraded),
+        reused=trace.reused and Reused.model_validate(trace.reused),
         withheld=bool(record.withheld),
     )
 
@@ -182,5 +192,6 @@ TRACE: dict[str, Any] = {
     "timings_ms": {"condense": 0.1, "retrieve": 5.3, "generate": 21.0, "verify": 0.2, "total": 27.1},
     "search_ms": {"embed": 2.4, "search": 1.3, "check": 0.9, "rerank": 0.0, "total": 5.1},
     "degraded": [],
+    "reused": None,
     "withheld": False,
 }

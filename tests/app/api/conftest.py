@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from agents.answer import Answerer
 from app.main import create_app
-from app.services import IndexState, Services
+from app.services import IndexState, Services, remembering
 from app.settings import ApiKey, AuthSettings, HttpSettings, Settings
 from app.sharing import Sharing, SharingSearcher, open_sharing
 from app.store.blobs import FolderBlobs
@@ -304,7 +304,7 @@ async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
         limits = serving.endpoint
         queue = QueuedGenerator(world.generator, concurrency=limits.concurrency, waiting=limits.queue)
     generator = queue or world.generator
-    yield Services(
+    services = Services(
         settings=world.settings,
         store=world.store,
         blobs=world.blobs,
@@ -329,6 +329,7 @@ async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
         lacking=lambda: world.lacking,
         render=world.render,
     )
+    yield remembering(services)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis as Client
 
 from app.settings import AuthSettings, HttpSettings
 from tests.redis_process import RedisProcess
@@ -158,3 +159,34 @@ async def test_questions_are_counted_over_both(make_world: Any, redis_process: R
         alone = [await here.http.post("/v1/search", json={"query": "leave"}, headers=ana) for _ in range(3)]
         assert [response.status_code for response in alone] == [200, 200, 429]
         assert alone[0].json()["degraded"] == ["redis_unavailable"]
+
+
+async def test_what_one_has_answered_the_other_gives_again(two: tuple[Any, Any], redis_process: RedisProcess) -> None:
+    here, there = two
+    document = await here.handbook()
+    question = {"question": "How many days of leave?"}
+    first = (await here.http.post("/v1/answers", json=question)).json()
+    again = (await there.http.post("/v1/answers", json=question)).json()
+    assert (first["cached"], again["cached"], again["statements"]) == (False, True, first["statements"])
+    assert (there.searcher.requests, there.generator.requests) == ([], [])
+
+    redis = Client.from_url(redis_process.url)
+    [key] = redis.keys("*:cache:*")
+    value = redis.get(key)
+    for broken in (b"", b"\x80\x04.", value[:-9], value[:40] + b"x" + value[41:], b"footnote answer 1\n" + b"{}"):
+        redis.set(key, broken)
+        answer = await here.http.post("/v1/answers", json=question)
+        assert (answer.status_code, answer.json()["cached"], answer.json()["degraded"]) == (200, False, []), broken
+        assert redis.get(key) != broken, "it was written anew"
+    redis.close()
+
+    assert (await there.http.post("/v1/answers", json=question)).json()["cached"]
+    await here.http.delete(f"/v1/documents/{document['document_id']}")
+    gone = (await there.http.post("/v1/answers", json=question)).json()
+    assert (gone["cached"], gone["sources"]) == (False, [])
+    await here.http.post(f"/v1/documents/{document['document_id']}/restore")
+    redis_process.kill()
+    for _ in range(2):
+        alone = (await here.http.post("/v1/answers", json=question)).json()
+        assert (alone["cached"], alone["degraded"]) == (False, ["redis_unavailable"])
+        assert alone["statements"] == first["statements"]
