@@ -198,7 +198,8 @@ async def _events(
     if runs.get(answer_id) is None:
         record = await services.store.answers.get(answer_id, caller)
         hidden = record.withheld or not await _kept(services, answer_id)
-        if hidden or (record.answer is None and await _tells_too_much(services, answer_id, caller)):
+        failed = record.answer is None and record.status != "running"  # a running one is written by another server
+        if hidden or (failed and await _tells_too_much(services, answer_id, caller)):
             yield _told(record, seen)
             return
     async for event in services.streams.read(answer_id, seen):

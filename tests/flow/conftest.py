@@ -138,6 +138,42 @@ class Server:
         return answer
 
 
+class Workers:
+    """`footnote worker` processes on a server's data folder and database."""
+
+    def __init__(self, server: Server) -> None:
+        self._environment = {**os.environ, **server.environment, "FOOTNOTE_DATA_DIR": str(server.data)}
+        self._log = server.data.with_name("workers.log")
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "app.cli", "worker", "--name", name]
+            self._processes[name] = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+
+    def send(self, name: str, number: int) -> None:
+        self._processes[name].send_signal(number)
+
+    def wait_ready(self, count: int) -> None:
+        """Waits until so many have said that they are."""
+        deadline = time.monotonic() + 150
+        while self.log.count(" is ready") < count:
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            process.kill()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+
 def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -158,6 +194,20 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield make
     for server in made:
         server.stop()
+
+
+@pytest.fixture
+def new_workers() -> Iterator[Callable[[Server], Workers]]:
+    """Makes groups of workers that are stopped at the end of the test."""
+    made: list[Workers] = []
+
+    def make(server: Server) -> Workers:
+        made.append(Workers(server))
+        return made[-1]
+
+    yield make
+    for workers in made:
+        workers.stop()
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +12,7 @@ import psycopg
 import pytest
 
 if TYPE_CHECKING:
-    from tests.flow.conftest import Server
+    from tests.flow.conftest import Server, Workers
 
 LONG = "\n\n".join(
     f"## Section {n}\n\n" + " ".join(f"Pump {n}.{m} was checked and its valve number {m} replaced." for m in range(40))
@@ -31,35 +27,6 @@ END_ALL = (
 ALL_DONE_BY = "SELECT DISTINCT executor_id FROM dbos.workflow_status WHERE status = 'SUCCESS'"
 
 
-class Workers:
-    """`footnote worker` processes on a server's data folder and database."""
-
-    def __init__(self, server: Server) -> None:
-        self._environment = {**os.environ, **server.environment, "FOOTNOTE_DATA_DIR": str(server.data)}
-        self._log = server.data.with_name("workers.log")
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, name: str) -> None:
-        with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "app.cli", "worker", "--name", name]
-            self._processes[name] = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-
-    def send(self, name: str, number: int) -> None:
-        self._processes[name].send_signal(number)
-
-    def stop(self) -> None:
-        for process in self._processes.values():
-            process.terminate()
-        for process in self._processes.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(30)
-            process.kill()
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-
 @pytest.fixture
 def database(postgres: Any) -> Iterator[str]:
     with postgres.database() as url:
@@ -67,18 +34,16 @@ def database(postgres: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def served(new_server: Callable[..., Server], database: str) -> Iterator[tuple[Server, Workers]]:
+def served(
+    new_server: Callable[..., Server], new_workers: Callable[..., Workers], database: str
+) -> tuple[Server, Workers]:
     """A server that starts no worker, and two that were started beside it."""
     server = new_server(FOOTNOTE_DATABASE_URL=database, FOOTNOTE_JOBS__WORKERS="0", FOOTNOTE_JOBS__EMBED_BATCH="16")
-    workers = Workers(server.start())
+    workers = new_workers(server.start())
     workers.start("one")
     workers.start("two")
-    deadline = time.monotonic() + READY_SECONDS
-    while workers.log.count(" is ready") < 2:
-        assert time.monotonic() < deadline, workers.log
-        time.sleep(0.05)
-    yield server, workers
-    workers.stop()
+    workers.wait_ready(2)
+    return server, workers
 
 
 def asked(database: str, question: str) -> list[str]:
