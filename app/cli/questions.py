@@ -51,6 +51,7 @@ def ask(
     collection: Collection = None,
     conversation: Annotated[str | None, typer.Option(help="Go on with this conversation.")] = None,
     filters: Filter = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Have it written anew, not given again.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask a question; every statement of the answer carries its footnotes."""
@@ -58,6 +59,7 @@ def ask(
         "question": question,
         **({"collection": collection} if collection else {}),
         **({"conversation_id": conversation} if conversation else {}),
+        **({"cache": False} if fresh else {}),
         **parsed(filters or []),
     }
     with connect(load_settings(), whole=True) as api:
@@ -83,7 +85,8 @@ def print_answer(answer: dict[str, Any], *, kept: bool = True) -> None:
     for source in shown:
         out.print(f"  [cyan]\\[{source['id']}][/cyan] {plain(_place(source))}", style="dim")
     conversation = f", conversation {answer['conversation_id']}" if kept else ""
-    out.print(f"  [dim]{plain(answer['generator']['name'])}{conversation}[/dim]")
+    remembered = ", given before" if answer.get("cached") else ""
+    out.print(f"  [dim]{plain(answer['generator']['name'])}{remembered}{conversation}[/dim]")
     _degraded(answer)
 
 

@@ -4,8 +4,9 @@ SQLite runs in WAL mode with `synchronous=FULL`: a commit is on disk before it i
 power cut takes it back. Server and worker write the same file, so every writing transaction begins with BEGIN IMMEDIATE
 (no upgrade from reading to writing in the middle, which SQLite refuses instead of waiting). The same code runs on
 PostgreSQL, where rows that two writers may meet on are locked with SELECT … FOR NO KEY UPDATE (left out for SQLite):
-first the collection, then the document, then its jobs, then its versions, so that no two wait for each other. The
-stronger FOR UPDATE would make writers of other rows wait whose foreign keys only point here.
+first the collection, then the document, then its jobs, then its versions, and at the very end the collection's row in
+`corpus`, so that no two wait for each other. The stronger FOR UPDATE would make writers of other rows wait whose
+foreign keys only point here.
 """
 
 from __future__ import annotations

@@ -90,7 +90,13 @@ class Site:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app.cli", "serve", "--port", port, "--quiet"],
-                env={**kept, **self.environment, "FOOTNOTE_DATA_DIR": str(self.data)},
+                # Each test sees its answer being written, whatever others have asked before.
+                env={
+                    **kept,
+                    "FOOTNOTE_CACHE__ENABLED": "false",
+                    **self.environment,
+                    "FOOTNOTE_DATA_DIR": str(self.data),
+                },
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

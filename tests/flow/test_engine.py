@@ -32,7 +32,9 @@ def server(new_server: Callable[..., Server], engine: Engine) -> Server:
         "ENDPOINT__QUEUE": "2",
         "ENDPOINT__BREAKER_SECONDS": "0.5",
     }
-    made = new_server(**{f"FOOTNOTE_SERVING__{name}": value for name, value in given.items()}).start()
+    # The same questions are asked again, and each time the engine is wanted.
+    environment = {f"FOOTNOTE_SERVING__{name}": value for name, value in given.items()}
+    made = new_server(FOOTNOTE_CACHE__ENABLED="false", **environment).start()
     for path in sorted(HANDBOOK.glob("*.md"))[:2]:
         made.ingest(path.name, path.read_bytes())
     return made

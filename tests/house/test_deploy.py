@@ -45,6 +45,7 @@ def exported() -> dict[str, set[str]]:
     metrics.degraded(("rerank_timeout",))
     metrics.answer(answerable=True)
     metrics.feedback("up")
+    metrics.cache({"hit": 1, "miss": 1}, evicted=1)
     metrics.stock(documents=1, chunks=1, jobs={"queued": 1})
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(metrics.text().decode()):

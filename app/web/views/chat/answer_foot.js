@@ -2,7 +2,7 @@
 import { html, useRef, useState } from "../../lib/html.js";
 import { announce } from "../../lib/announce.js";
 import { copyText } from "../../lib/clipboard.js";
-import { duration } from "../../lib/format.js";
+import { ago, dateTime, duration } from "../../lib/format.js";
 import { language, t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
 import { toast } from "../../parts/toasts.js";
@@ -89,6 +89,7 @@ function Quiet({ answer }) {
         !retrieval?.used && t("chat.without_documents"),
         generator && html`<span title=${generator.fingerprint}>${spoken(answer)}</span>`,
         generator?.adapter && t("chat.adapter", { name: generator.adapter }),
+        answer.cached && html`<span title=${dateTime(answer.written_at)}>${t("chat.cached", { when: ago(answer.written_at) })}</span>`,
         timings.total !== undefined && duration(timings.total),
       ]
         .filter(Boolean)

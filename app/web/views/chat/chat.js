@@ -40,8 +40,8 @@ function Thread({ thread }) {
   useEffect(() => () => (here.current = false), []);
   useTitle(title);
 
-  const onAsk = useCallback((question) => {
-    ask(thread, question, requestOf(scope.get()), (begun) => {
+  const onAsk = useCallback((question, more = {}) => {
+    ask(thread, question, { ...requestOf(scope.get()), ...more }, (begun) => {
       if (here.current && location.pathname === "/") navigate(`/c/${begun}`, { replace: true });
     });
     requestAnimationFrame(() => toEnd());
@@ -52,7 +52,7 @@ function Thread({ thread }) {
         opener.current = document.activeElement;
         setShown({ turn: turn.key, source });
       },
-      again: (turn) => onAsk(turn.question),
+      again: (turn) => onAsk(turn.question, { cache: false }), // who asks again does not want the same again
       edit: (turn) => setDraft((old) => ({ text: turn.question, at: old.at + 1 })),
       said: (turn, feedback) => setTurn(thread, turn.key, (old) => ({ ...old, feedback })),
     }),

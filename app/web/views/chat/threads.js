@@ -62,7 +62,7 @@ export const setTurn = (thread, key, change) =>
 
 const turnIn = (thread, key) => thread.get().turns.find((turn) => turn.key === key);
 
-/** Asks in a thread. `scope` is `{collection, filters}`; `onBegun(id)` is told the conversation's id. */
+/** Asks in a thread. `scope` is `{collection, filters, cache}`; `onBegun(id)` is told the conversation's id. */
 export function ask(thread, question, scope, onBegun) {
   const turn = asking(question);
   thread.set((old) => ({ ...old, title: old.title || question, turns: [...old.turns, turn] }));

@@ -15,7 +15,7 @@ import { Sent, Written } from "./why_sent.js";
 import { Statements } from "./why_statements.js";
 import { Timings } from "./timings.js";
 
-const ANSWER_STAGES = ["condense", "retrieve", "generate", "verify"];
+const ANSWER_STAGES = ["cache", "condense", "retrieve", "generate", "verify"];
 const SEARCH_STAGES = ["embed", "search", "check", "rerank"];
 
 /** The view at /answers/:id/why. */
@@ -52,6 +52,7 @@ function Story({ answer, trace, problem, onRetry }) {
 function Steps({ answer, trace }) {
   const { search } = trace;
   return html`${trace.withheld && html`<p class="note warn">${t("why.withheld")}</p>`}
+    ${trace.reused && html`<p class="note">${t("why.reused", { when: dateTime(trace.reused.written_at) })}</p>`}
     <${Degraded} reasons=${trace.degraded} />
     <ol class="why-steps">
       <${Step} title=${t("why.question")}><${Question} trace=${trace} /><//>
@@ -65,8 +66,8 @@ function Steps({ answer, trace }) {
       <${Step} title=${t("why.took")}>
         <div class="why-timings">
           <${Timings} timings=${trace.timings_ms} stages=${ANSWER_STAGES} label=${t("why.took_answer")} />
-          ${search && html`<h3>${t("why.took_search")}</h3>`}
-          ${search && html`<${Timings} timings=${trace.search_ms} stages=${SEARCH_STAGES} label=${t("why.took_search")} />`}
+          ${search && !trace.reused && html`<h3>${t("why.took_search")}</h3>`}
+          ${search && !trace.reused && html`<${Timings} timings=${trace.search_ms} stages=${SEARCH_STAGES} label=${t("why.took_search")} />`}
         </div>
       <//>
     </ol>`;

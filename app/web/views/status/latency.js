@@ -8,7 +8,7 @@ import { Figure } from "./figure.js";
 const OPERATIONS = ["search", "answer", "job"];
 const QUANTILES = ["p50", "p95", "p99"];
 const ORDER = [
-  ...["condense", "retrieve", "generate", "first_token", "first_statement", "verify"],
+  ...["cache", "condense", "retrieve", "generate", "first_token", "first_statement", "verify"],
   ...["queued", "store", "parse", "chunk", "embed", "search", "check", "rerank", "index", "publish", "sweep"],
 ];
 const NOTHING = 0.05; // milliseconds of a stage that has nothing to do, such as reranking without a reranker
