@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from agents.asker import Asker
 from agents.condense import condense, is_pleasantry
+from agents.judging import Judge
 from agents.packing import Packed, fitting
 from agents.settings import AgentSettings
 from agents.stopwatch import Stopwatch
@@ -69,19 +70,21 @@ class Answerer:
         *,
         verifier: Verifier | None = None,
         window: PromptWindow | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._searcher = searcher
         self._generator = generator
         self._settings = settings
         self._window = window
-        self._writer = Writer(generator, verifier or SimilarityVerifier(embedder, settings.verify), settings)
+        self._writer = Writer(generator, verifier or SimilarityVerifier(embedder, settings.verify), settings, judge)
 
     async def run(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
         """The answer as it comes about; the last event is `done`. Close the iterator to stop the generator.
 
         A second `status` event of the stage "generate" takes back every `delta` and `statement` before it: the
-        generator broke its schema and is asked again. Raises `InvalidInput` for an empty or over-long question,
-        `GenerationInvalid` when the second try fails too, `DeadlineExceeded`, and what searcher and generator raise.
+        generator broke its schema and is asked again. Events `verdict` come after the last statement, where a judge was
+        asked. Raises `InvalidInput` for an empty or over-long question, `GenerationInvalid` when the second try fails
+        too, `DeadlineExceeded`, and what searcher and generator raise.
         """
         watch = Stopwatch()
         asked = self._checked(request.question)
@@ -109,6 +112,7 @@ class Answerer:
             except FootnoteError:
                 yield AnswerEvent(name="failed", data={"trace": _trace(request, writing, found, degraded)})
                 raise
+        degraded = (*degraded, *writing.degraded)
         reason = ANSWERED if writing.statements else NOT_ANSWERED if sources else NO_PASSAGE
         yield self._done(request, writing, reason, found, degraded)
 
@@ -174,7 +178,7 @@ class Answerer:
             generator=generation.generator if generation else self._generator.info,
             timings_ms=writing.watch.timings_ms,
             degraded=degraded,
-            usage=generation.usage if generation else Usage(),
+            usage=(generation.usage if generation else Usage()) + writing.judging,
         )
         return AnswerEvent(name="done", data={"answer": answer, "trace": _trace(request, writing, found, degraded)})
 
@@ -194,6 +198,7 @@ def _trace(
         messages=sent.messages if sent else (),
         schema=sent.schema if sent else {},
         attempts=tuple(writing.attempts),
+        verdicts=tuple(writing.verdicts),
         timings_ms=dict(writing.watch.timings_ms),
         search_ms=found.timings_ms if found else {},
         degraded=degraded,

@@ -16,6 +16,7 @@ from core.types import Message, Source
 
 ANSWER = "answer.v1"
 CONDENSE = "condense.v1"
+JUDGE = "judge.v1"
 PLACE_CHARS = 400
 """Characters of a title with its headings that a prompt shows above a source; a hostile document's may be endless."""
 
@@ -54,6 +55,23 @@ def condense_messages(question: str, history: Sequence[Message]) -> tuple[Messag
     return (
         Message(role="system", content=load(CONDENSE).text),
         Message(role="user", content=f"Conversation:\n\n{turns}\n\nLast question: {question}"),
+    )
+
+
+def judge_messages(claims: Sequence[tuple[str, Sequence[Source]]]) -> tuple[Message, ...]:
+    """The prompt for judging statements by the sources they cite: rules, fenced sources once each, fenced statements
+    numbered from 1."""
+    sources = {source.id: source for _, cited in claims for source in cited}
+    boundary = _boundary([source.text for source in sources.values()] + [text for text, _ in claims])
+    blocks = "\n\n".join(_fenced(source, boundary) for source in sources.values())
+    statements = "\n\n".join(
+        f"<<statement {number} citing {', '.join(source.id for source in cited)} {boundary}>>\n{text}\n"
+        f"<<end statement {number} {boundary}>>"
+        for number, (text, cited) in enumerate(claims, start=1)
+    )
+    return (
+        Message(role="system", content=load(JUDGE).text),
+        Message(role="user", content=f"Sources:\n\n{blocks}\n\nStatements:\n\n{statements}"),
     )
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agents.settings import OutputSettings
 from core.errors import GenerationInvalid
+
+Verdict = Literal["supported", "partly", "unsupported"]
+"""What a judge may say of a statement."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +52,14 @@ class _Answer(_Strict):
 
 class _Question(_Strict):
     question: Annotated[str, Field(min_length=1)]
+
+
+class _Verdict(_Strict):
+    reason: str
+    verdict: Verdict
+
+
+_VERDICTS = TypeAdapter(dict[str, _Verdict])
 
 
 def answer_schema(ids: Sequence[str], settings: OutputSettings) -> dict[str, Any]:
@@ -88,6 +99,27 @@ def condense_schema(max_chars: int) -> dict[str, Any]:
     }
 
 
+def judge_schema(count: int, reason_chars: int) -> dict[str, Any]:
+    """The JSON schema of a reason and a verdict on each of so many statements, the reason first: what is said before a
+    verdict can bear on it."""
+    verdict = {
+        "type": "object",
+        "properties": {
+            "reason": {"type": "string", "minLength": 1, "maxLength": reason_chars},
+            "verdict": {"type": "string", "enum": list(get_args(Verdict))},
+        },
+        "required": ["reason", "verdict"],
+        "additionalProperties": False,
+    }
+    numbers = [str(number) for number in range(1, count + 1)]
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(numbers, verdict),
+        "required": numbers,
+        "additionalProperties": False,
+    }
+
+
 def read_statement(value: object, ids: Sequence[str], settings: OutputSettings) -> Draft:
     """One statement out of parsed JSON. Raises `GenerationInvalid` where it leaves the schema."""
     try:
@@ -121,6 +153,21 @@ def read_question(text: str, max_chars: int) -> str:
     if not question or len(question) > max_chars:
         raise GenerationInvalid("The generator wrote an empty or over-long question. Ask again.")
     return question
+
+
+def read_verdicts(text: str, count: int, reason_chars: int) -> list[tuple[Verdict, str]]:
+    """Verdict and reason, which may be blank, of each statement out of JSON text. Raises `GenerationInvalid` where it
+    leaves `judge_schema`."""
+    try:
+        found = _VERDICTS.validate_json(text)
+    except ValidationError as error:
+        raise _invalid(error) from None
+    numbers = [str(number) for number in range(1, count + 1)]
+    if sorted(found) != sorted(numbers):
+        raise GenerationInvalid("The judge passed over a statement, or judged one that there is not. Ask again.")
+    if any(len(each.reason) > reason_chars for each in found.values()):
+        raise GenerationInvalid("The judge gave an over-long reason. Ask again.")
+    return [(found[number].verdict, found[number].reason.strip()) for number in numbers]
 
 
 def _draft(statement: _Statement, ids: Sequence[str], settings: OutputSettings) -> Draft:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Room(BaseModel):
@@ -32,6 +34,42 @@ class VerifySettings(Room):
     )
 
 
+class JudgeSettings(Room):
+    """Who has the last word on whether sources carry a statement that is not their own words."""
+
+    kind: Literal["similarity", "nli", "generator"] = Field(
+        default="similarity",
+        description="similarity: likeness decides, no further model; nli: a cross-encoder trained on inference; "
+        "generator: the model that writes judges too.",
+    )
+    seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Time for all statements of an answer; beyond it likeness decides, and it is said.",
+    )
+    model: str | None = Field(
+        default=None, description="nli: name or path of the model, e.g. cross-encoder/nli-deberta-v3-base."
+    )
+    revision: str | None = Field(default=None, description="nli: the commit of a model named by its hub name.")
+    device: str = Field(default="cpu", description="nli: the torch device, e.g. cuda.")
+    batch: int = Field(default=16, ge=1, le=1024, description="nli: pairs in a batch.")
+    max_tokens: int | None = Field(
+        default=None, ge=16, description="nli: tokens read of a pair if fewer than the model's own limit."
+    )
+    threshold: float = Field(
+        default=0.5, ge=0, le=1, description="nli: probability of entailment from which a statement is supported."
+    )
+    reason_chars: int = Field(
+        default=200, ge=20, le=2_000, description="generator: characters of the reason it gives, at most."
+    )
+
+    @model_validator(mode="after")
+    def _has_a_model(self) -> Self:
+        if self.kind == "nli" and not self.model:
+            raise ValueError("kind=nli needs a model: set FOOTNOTE_AGENTS__JUDGE__MODEL to its name or folder")
+        return self
+
+
 class AgentSettings(Room):
     """Answering a question from documents."""
 
@@ -45,3 +83,4 @@ class AgentSettings(Room):
     max_tokens: int = Field(default=1_024, ge=16, description="Tokens a generator may write for one answer.")
     output: OutputSettings = OutputSettings()
     verify: VerifySettings = VerifySettings()
+    judge: JudgeSettings = JudgeSettings()

@@ -4,8 +4,8 @@ A statement made of a source's own sentences has full support, and costs no embe
 the sentences of its sources that share most words with it: support is a logistic function of its likeness in meaning
 to one of them and of the share of its terms that one has, fitted by `bench/calibrate_support.py` on claims and the
 abstracts that support them or merely lie near. A number that no cited source has, or a negation set or dropped in
-otherwise the same words, keeps support low. What this cannot see is a contradiction in other words; a model of
-inference can take this place through the same protocol.
+otherwise the same words, keeps support low. What this cannot see is a contradiction in other words: that is a judge's
+part (`agents/judging.py`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from core.ports import Embedder
 from core.terms import begins_item, numbers, squeezed, terms, unnumbered
 from core.types import Source, Vectors
 
+VERBATIM = 1.0
+"""The support of a source's own words; that of a rewording stays below it."""
 CAP = 0.3
 """The most support of a statement whose number or negation its sources do not have."""
 COSINE, SHARED, BIAS = 7.6, 1.4, -5.8
@@ -59,8 +61,8 @@ class SimilarityVerifier:
         if not sources or not squeezed(statement):
             return 0.0
         if any(_verbatim(statement, source) for source in sources):
-            return 1.0
-        nearest = _nearest(statement, sources, self._settings.sentences)
+            return VERBATIM
+        nearest = nearest_sentences(statement, sources, self._settings.sentences)
         if not nearest:
             return 0.0
         cosines = await self._cosines(statement, nearest)
@@ -144,7 +146,7 @@ def _shared(statement: str, text: str) -> float:
     return sum(weight for term, weight in weights.items() if term in known) / total if total else 0.0
 
 
-def _nearest(statement: str, sources: Sequence[Source], limit: int) -> list[str]:
+def nearest_sentences(statement: str, sources: Sequence[Source], limit: int) -> list[str]:
     """The sentences of the sources that share most terms with the statement."""
     said = set(terms(statement))
     sentences = [sentence for source in sources for sentence in _sentences(source)]

@@ -6,19 +6,32 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agents.asker import Asker
 from agents.growing import GrowingAnswer
+from agents.judging import Claim, Judge, second_opinion
 from agents.packing import arranged
 from agents.prompting import answer_messages
 from agents.schema import Draft, answer_schema, read_answer
 from agents.settings import AgentSettings
 from agents.stopwatch import Stopwatch
-from agents.verify import Verifier
+from agents.verify import VERBATIM, Verifier
 from core.errors import DeadlineExceeded, FootnoteError, GenerationInvalid, GeneratorUnavailable
 from core.ports import Generator
-from core.types import AnswerEvent, Attempt, Delta, Generation, GenerationRequest, Message, Source, Statement
+from core.types import (
+    AnswerEvent,
+    Attempt,
+    Delta,
+    Generation,
+    GenerationRequest,
+    Message,
+    Method,
+    Source,
+    Statement,
+    Usage,
+    Verdict,
+)
 
 TEMPERATURES = (0.0, 0.4)
 """One for each try at an output that satisfies its schema: asked the same way, a model would fail the same way."""
@@ -27,9 +40,10 @@ ATTEMPTS = len(TEMPERATURES)
 
 @dataclass(kw_only=True)
 class Writing:
-    """One answer being written. `statements` grows; `generation` is set at the end.
+    """One answer being written. `statements` grows, with a verdict on each; `generation` is set at the end.
 
-    `request` is what the generator was sent last, `attempts` what it wrote each time.
+    `request` is what the generator was sent last, `attempts` what it wrote each time. `judging` counts the tokens that
+    a judge took, and `degraded` says what became of it.
     """
 
     question: str
@@ -38,18 +52,25 @@ class Writing:
     asker: Asker
     watch: Stopwatch
     statements: list[Statement] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
     generation: Generation | None = None
     request: GenerationRequest | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    judging: Usage = field(default_factory=Usage)
+    degraded: tuple[str, ...] = ()
 
 
 class Writer:
-    """Asks a generator for statements under the schema of an answer, and a verifier for their support."""
+    """Asks a generator for statements under the schema of an answer, and a verifier for their support; once all are
+    there, a judge for a second opinion, if there is one."""
 
-    def __init__(self, generator: Generator, verifier: Verifier, settings: AgentSettings) -> None:
+    def __init__(
+        self, generator: Generator, verifier: Verifier, settings: AgentSettings, judge: Judge | None = None
+    ) -> None:
         self._generator = generator
         self._verifier = verifier
         self._settings = settings
+        self._judge = judge
 
     async def write(self, writing: Writing) -> AsyncGenerator[AnswerEvent]:
         """Events up to the last statement; the result is left in `writing`.
@@ -60,6 +81,7 @@ class Writer:
         deadline = time.perf_counter() + self._settings.generate_seconds
         for attempt in range(1, ATTEMPTS + 1):
             writing.statements.clear()
+            writing.verdicts.clear()
             yield status("generate")
             ids = [source.id for source in writing.sources]
             growing = GrowingAnswer(ids=ids, settings=self._settings.output, max_chars=self._most_chars())
@@ -68,11 +90,13 @@ class Writer:
                     async for event in events:
                         yield event
                 writing.attempts.append(Attempt(output=growing.text))
-                return
+                break
             except FootnoteError as error:
                 writing.attempts.append(Attempt(output=growing.text, problem=error.message))
                 if attempt == ATTEMPTS or not isinstance(error, GenerationInvalid):
                     raise
+        for event in await self._judged(writing):
+            yield event
 
     async def _attempt(
         self, writing: Writing, growing: GrowingAnswer, deadline: float, temperature: float
@@ -117,9 +141,37 @@ class Writer:
             support = await self._verifier.support(draft.text, cited)
         supported = support >= self._settings.verify.threshold
         statement = Statement(text=draft.text, sources=draft.sources, support=support, supported=supported)
+        method: Method = "verbatim" if support == VERBATIM else "similarity"
+        writing.verdicts.append(Verdict(support=support, supported=supported, method=method, similarity=support))
         writing.statements.append(statement)
         writing.watch.mark("first_statement")
         return AnswerEvent(name="statement", data={"index": len(writing.statements) - 1, "statement": statement})
+
+    async def _judged(self, writing: Writing) -> list[AnswerEvent]:
+        """What the judge says of every statement that is not a source's own words; where it fails, nothing changes."""
+        asked = [index for index, verdict in enumerate(writing.verdicts) if verdict.method != "verbatim"]
+        if self._judge is None or not asked:
+            return []
+        claims = [_claim(writing, index) for index in asked]
+        with writing.watch.stage("verify"):
+            heard = await second_opinion(self._judge, claims, writing.asker, self._settings.judge.seconds)
+        writing.degraded = heard.degraded
+        if heard.judgement is None:
+            return []
+        writing.judging = heard.judgement.usage
+        events = []
+        for index, opinion in zip(asked, heard.judgement.opinions, strict=True):
+            writing.verdicts[index] = Verdict(
+                support=opinion.support,
+                supported=opinion.supported,
+                method=self._judge.method,
+                similarity=writing.verdicts[index].similarity,
+                reason=opinion.reason,
+            )
+            statement = replace(writing.statements[index], support=opinion.support, supported=opinion.supported)
+            writing.statements[index] = statement
+            events.append(AnswerEvent(name="verdict", data={"index": index, "statement": statement}))
+        return events
 
     def _request(self, writing: Writing, ids: list[str], deadline: float, temperature: float) -> GenerationRequest:
         return GenerationRequest(
@@ -146,6 +198,12 @@ class Writer:
 def status(stage: str) -> AnswerEvent:
     """The event that a stage begins."""
     return AnswerEvent(name="status", data={"stage": stage})
+
+
+def _claim(writing: Writing, index: int) -> Claim:
+    statement = writing.statements[index]
+    cited = tuple(source for source in writing.sources if source.id in statement.sources)
+    return Claim(text=statement.text, sources=cited)
 
 
 async def _close(stream: AsyncIterator[Delta]) -> None:

@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from agents.answer import Answerer
+from agents.judging import Judge
 from app import indexes
 from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
 from app.gaps import CandidSearcher, Gaps
-from app.generators import writing
+from app.generators import WritingParts, writing
 from app.services import Services, remembering
 from app.settings import Settings
 from app.sharing import SharingSearcher, open_sharing
@@ -101,6 +102,25 @@ def searcher(settings: Settings, embed: Embedder, index: VectorIndex, store: Sto
         settings=settings.retrieval.search,
         reads=reader_of(settings.retrieval.embedder.read_scripts),
     )
+
+
+def judge(settings: Settings, written: WritingParts) -> Judge | None:
+    """Who judges statements after likeness, or None. Raises `ConfigurationError` for one that cannot."""
+    chosen = settings.agents.judge
+    if chosen.kind == "similarity":
+        return None
+    if chosen.kind == "nli":
+        from agents.judge_nli import NliJudge
+
+        return NliJudge(chosen)
+    from agents.judge_generator import GeneratorJudge
+
+    if settings.serving.generator == "extractive":
+        raise ConfigurationError(
+            "The extractive generator has no model that could judge. Set FOOTNOTE_AGENTS__JUDGE__KIND to nli or "
+            "similarity, or FOOTNOTE_SERVING__GENERATOR to openai_compatible."
+        )
+    return GeneratorJudge(written.generator, chosen, written.window)
 
 
 def fingerprints(settings: Settings, embed: Embedder) -> Fingerprints:
@@ -203,6 +223,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         search = SharingSearcher(found, sharing)
         written = writing(settings, embed)
         stack.push_async_callback(written.generator.close)
+        judging = await asyncio.to_thread(judge, settings, written)
         uploads = Unfinished(settings.data_dir / "uploads", settings.http)
         await stack.enter_async_context(uploads.swept())
         for number in range(settings.jobs.workers):  # last: nothing of what is asked waits for them
@@ -216,7 +237,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             searcher=search,
             generator=written.generator,
             queue=written.queue,
-            answerer=Answerer(search, written.generator, embed, settings.agents, window=written.window),
+            answerer=Answerer(search, written.generator, embed, settings.agents, window=written.window, judge=judging),
             sharing=sharing,
             generation=generation.id,
             pipeline=generation.pipeline,

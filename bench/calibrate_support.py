@@ -2,7 +2,7 @@
 
 A claim is held against the abstract that supports it, against one that contradicts it, and against the abstract nearest
 in words that its annotators did not cite. The training claims are for choosing the threshold; the validation claims for
-the report.
+the report. With `--nli MODEL` a judge of inference is measured on the validation claims instead (`support_nli.json`).
 """
 
 from __future__ import annotations
@@ -17,14 +17,18 @@ import platform
 import re
 import zipfile
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
 
-from agents.settings import VerifySettings
-from agents.verify import SimilarityVerifier
+from agents.asker import Asker
+from agents.judge_nli import NliJudge
+from agents.judging import Claim
+from agents.settings import JudgeSettings, VerifySettings
+from agents.verify import SimilarityVerifier, Verifier
 from bench.answer_data import Remembering
 from core.terms import terms
 from core.types import Source
@@ -84,9 +88,23 @@ class Nearest:
         return next(number for number, _ in scores.most_common() if number not in without)
 
 
-async def scores(claims: list[dict[str, str]], sources: dict[str, Source], embedder: Any) -> dict[str, list[float]]:
+class Judged:
+    """A judge of inference asked about one claim at a time."""
+
+    def __init__(self, settings: JudgeSettings) -> None:
+        self._judge = NliJudge(settings)
+
+    async def support(self, statement: str, sources: Sequence[Source]) -> float:
+        """See `Verifier.support`."""
+        judged = await self._judge.judge([Claim(text=statement, sources=tuple(sources))], Asker(caller="", scope=""))
+        return judged.opinions[0].support
+
+
+async def scores(
+    claims: list[dict[str, str]], sources: dict[str, Source], verifier: Verifier
+) -> dict[str, list[float]]:
     """Support of every claim by kind of abstract."""
-    verifier, nearest = SimilarityVerifier(embedder, VerifySettings()), Nearest(sources)
+    nearest = Nearest(sources)
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
     seen: set[tuple[str, str]] = set()
     for row in claims:
@@ -121,8 +139,20 @@ def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
 
 async def run(options: argparse.Namespace) -> None:
     sources, claims = load(options.data)
+    if options.nli:
+        settings = JudgeSettings(kind="nli", model=options.nli, device=options.device)
+        judged = await scores(claims["validation"], sources, Judged(settings))
+        results = {
+            "machine": {"processor": platform.machine(), "python": platform.python_version()},
+            "settings": settings.model_dump(),
+            "report (validation claims)": report(judged, settings.threshold),
+        }
+        RESULTS.with_name("support_nli.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        print(json.dumps(results["report (validation claims)"], indent=1))
+        return
     embedder = Remembering(OpenVinoEmbedder(EmbedderSettings()), options.vectors)
-    found = {split: await scores(rows, sources, embedder) for split, rows in claims.items()}
+    verifier = SimilarityVerifier(embedder, VerifySettings())
+    found = {split: await scores(rows, sources, verifier) for split, rows in claims.items()}
     embedder.save()
     tuning = found["train"]
     for threshold in np.arange(0.3, 0.81, 0.05):
@@ -147,6 +177,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--vectors", type=Path, default=Path(gettempdir()) / "footnote_support_vectors.pickle")
+    parser.add_argument("--nli", help="A model of inference to measure: its name or folder.")
+    parser.add_argument("--device", default="cpu", help="The torch device it runs on.")
     options = parser.parse_args()
     asyncio.run(run(options))
 

@@ -322,6 +322,22 @@ class Statement:
     supported: bool = False
 
 
+Method = Literal["verbatim", "similarity", "nli", "generator"]
+"""What told a statement's support: it is the source's own words; likeness; a model of inference; the generator."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """How a statement came to its support. `similarity` is the support by likeness, which stands without a judge;
+    `reason` a judge's own words."""
+
+    support: float
+    supported: bool
+    method: Method
+    similarity: float
+    reason: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retrieval:
     """Whether documents were consulted, why or why not, and how many passages were offered to the generator."""
@@ -346,6 +362,12 @@ class Usage:
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -388,15 +410,15 @@ class AnswerEvent:
     """A step on the way to an answer.
 
     `status` data: {"stage"}; `sources`: {"sources": tuple[Source, ...]}; `delta`: {"index", "text"} of a growing
-    statement; `statement`: {"index", "statement": Statement}; `done`: {"answer": Answer, "trace": AnswerTrace};
-    `failed`, before the error that ends it is raised: {"trace": AnswerTrace}.
+    statement; `statement`: {"index", "statement": Statement}; `verdict`: the same, once a judge has spoken; `done`:
+    {"answer": Answer, "trace": AnswerTrace}; `failed`, before the error that ends it is raised: {"trace": AnswerTrace}.
     """
 
-    name: Literal["status", "sources", "delta", "statement", "done", "failed"]
+    name: Literal["status", "sources", "delta", "statement", "verdict", "done", "failed"]
     data: Mapping[str, Any]
 
 
-GenerationTask = Literal["answer", "condense"]
+GenerationTask = Literal["answer", "condense", "judge"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -453,8 +475,9 @@ class AnswerTrace:
     """How an answer came about, or as far as it came.
 
     `asked` is the question as it was put, `question` as it was searched for. `offered` are the chunks of the sources
-    "1", "2", …; `messages` and `schema` what the generator was sent, empty where it was not asked. `timings_ms` are the
-    answer's stages, `search_ms` those of the search.
+    "1", "2", …; `messages` and `schema` what the generator was sent, empty where it was not asked. `verdicts` are the
+    statements', in their order; traces of old have none. `timings_ms` are the answer's stages, `search_ms` those of the
+    search.
     """
 
     asked: str
@@ -466,6 +489,7 @@ class AnswerTrace:
     messages: tuple[Message, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     search_ms: Mapping[str, float] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()

@@ -55,13 +55,15 @@ _STREAM = (
     'retry: 2000\n\nid: 1\nevent: status\ndata: {"stage": "accepted", "answer_id": "3c1f…"}\n\n'
     'id: 4\nevent: sources\ndata: {"sources": [{"id": "1", "title": "Leave policy", "page": 2, "text": "…"}]}\n\n'
     'id: 6\nevent: delta\ndata: {"index": 0, "text": "Every employee has "}\n\n'
-    'id: 8\nevent: statement\ndata: {"index": 0, "statement": {"text": "…", "sources": ["1"], "support": 1.0}}\n\n'
-    'id: 9\nevent: done\ndata: {"id": "3c1f…", "statements": […], "sources": […], "answerable": true, …}\n\n'
+    'id: 8\nevent: statement\ndata: {"index": 0, "statement": {"text": "…", "sources": ["1"], "support": 0.7}}\n\n'
+    'id: 9\nevent: verdict\ndata: {"index": 0, "statement": {"text": "…", "sources": ["1"], "support": 1.0}}\n\n'
+    'id: 10\nevent: done\ndata: {"id": "3c1f…", "statements": […], "sources": […], "answerable": true, …}\n\n'
 )
 _EVENTS = (
     "The answer, or with `stream` the events `status`, `sources`, `delta` (text to append to statement `index`), "
-    "`statement` (the whole statement, checked), `ping`, and last `done` (the answer) or `error` (a problem). A second "
-    "`status` of the stage `generate` takes back all statements so far."
+    "`statement` (the whole statement, checked), `verdict` (the same once a judge has spoken, where one is set), "
+    "`ping`, and last `done` (the answer) or `error` (a problem). A second `status` of the stage `generate` takes back "
+    "all statements so far."
 )
 
 

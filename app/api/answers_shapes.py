@@ -95,7 +95,7 @@ def event_data(event: types.AnswerEvent) -> str:
     data: Mapping[str, Any] = event.data
     if event.name == "sources":
         return json.dumps({"sources": [source(item).model_dump(mode="json") for item in data["sources"]]})
-    if event.name == "statement":
+    if event.name in ("statement", "verdict"):
         statement = Statement.model_validate(data["statement"]).model_dump(mode="json")
         return json.dumps({"index": data["index"], "statement": statement})
     return json.dumps(dict(data))

@@ -85,6 +85,18 @@ class Attempt(Response):
     problem: str | None
 
 
+class Verdict(Response):
+    """How a statement came to its support."""
+
+    support: float
+    supported: bool
+    method: Literal["verbatim", "similarity", "nli", "generator"] = Field(
+        description="It is its source's own words; likeness; a model of inference; the generator as judge."
+    )
+    similarity: float = Field(description="The support by likeness, which stands without a judge.")
+    reason: str | None = Field(description="The generator's own words as judge.")
+
+
 class Reused(Response):
     """The answer that was given again, and when it was written."""
 
@@ -104,6 +116,7 @@ class AnswerTrace(Response):
     offered: list[Offered]
     sent: Sent | None = Field(description="Null where no generator was asked.")
     attempts: list[Attempt]
+    verdicts: list[Verdict] = Field(description="On each statement, in order; none where the trace is older.")
     timings_ms: dict[str, float]
     search_ms: dict[str, float]
     degraded: list[str]
@@ -140,6 +153,7 @@ def answer_trace(answer_id: str, record: TraceRecord) -> AnswerTrace:
         offered=[Offered(source=str(n), chunk_id=chunk) for n, chunk in enumerate(trace.offered, start=1)],
         sent=Sent(messages=messages, output_schema=dict(trace.schema)) if messages else None,
         attempts=[Attempt.model_validate(attempt) for attempt in trace.attempts],
+        verdicts=[Verdict.model_validate(verdict) for verdict in trace.verdicts],
         timings_ms=dict(trace.timings_ms),
         search_ms=dict(trace.search_ms),
         degraded=list(trace.degraded),
@@ -189,6 +203,15 @@ TRACE: dict[str, Any] = {
         "output_schema": {"type": "object", "properties": {"answerable": {"type": "boolean"}}},
     },
     "attempts": [{"output": '{"answerable": true, "statements": […]}', "problem": None}],
+    "verdicts": [
+        {
+            "support": 1.0,
+            "supported": True,
+            "method": "generator",
+            "similarity": 0.71,
+            "reason": "Source 1 says that part-time employees have leave in proportion to their working days.",
+        }
+    ],
     "timings_ms": {"condense": 0.1, "retrieve": 5.3, "generate": 21.0, "verify": 0.2, "total": 27.1},
     "search_ms": {"embed": 2.4, "search": 1.3, "check": 0.9, "rerank": 0.0, "total": 5.1},
     "degraded": [],

@@ -101,6 +101,7 @@ def _withheld(trace: AnswerTrace, record: AnswerRecord, seen: frozenset[str]) ->
             told,
             messages=tuple(_unsaid(message) for message in trace.messages),
             attempts=tuple(Attempt(output=WITHHELD, problem=one.problem and WITHHELD) for one in trace.attempts),
+            verdicts=tuple(replace(one, reason=one.reason and WITHHELD) for one in trace.verdicts),
         )
     return TraceRecord(trace=told, withheld=tuple(sorted(hidden)))
 

@@ -9,7 +9,7 @@ import pytest
 from app.store.traces import LONGEST
 from app.store.withholding import WITHHELD
 from core.errors import NotFound
-from core.types import AnswerTrace, Attempt, Candidate, Filters, Message, Placed, SearchTrace
+from core.types import AnswerTrace, Attempt, Candidate, Filters, Message, Placed, SearchTrace, Verdict
 
 
 def candidate(document_id, chunk_id, rank=1):
@@ -44,6 +44,10 @@ def traced(*candidates, offered=None, **more):
         "messages": (Message(role="system", content="Rules."), Message(role="user", content="Leave is 30 days.")),
         "schema": {"type": "object"},
         "attempts": (Attempt(output="Leave is 30 days."),),
+        "verdicts": (
+            Verdict(support=1.0, supported=True, method="generator", similarity=0.7, reason="It says 30 days."),
+            Verdict(support=0.2, supported=False, method="similarity", similarity=0.2),
+        ),
         "timings_ms": {"total": 3.5},
     }
     chunks = tuple(one.chunk_id for one in candidates) if offered is None else offered
@@ -112,6 +116,7 @@ async def test_what_may_no_longer_be_read_is_blanked(kit, answered, how):
     assert second == lunch
     assert [message.content for message in record.trace.messages] == ["Rules.", WITHHELD]
     assert record.trace.attempts == (Attempt(output=WITHHELD),)
+    assert [verdict.reason for verdict in record.trace.verdicts] == [WITHHELD, None]
 
 
 async def test_what_was_sent_stays_where_only_a_candidate_may_no_longer_be_read(kit, answered):

@@ -204,6 +204,7 @@ class World:
     streams: MemoryStreams
     generation: int
     lacking: tuple[int, int] = (0, 0)
+    judge: Any = None
     drawn: list[tuple[Path, int, tuple[Box, ...]]] = field(default_factory=list)
     app: FastAPI = field(init=False)
     http: httpx.AsyncClient = field(init=False)
@@ -262,7 +263,7 @@ Make = Callable[..., Any]
 
 
 @asynccontextmanager
-async def open_world(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
+async def open_world(tmp_path: Path, judge: Any = None, **settings: Any) -> AsyncIterator[World]:
     """A world whose services open when its application starts."""
     made = Settings(data_dir=tmp_path, **settings)
     async with AsyncExitStack() as stack:
@@ -279,6 +280,7 @@ async def open_world(tmp_path: Path, **settings: Any) -> AsyncIterator[World]:
             index=CountingIndex(),
             streams=MemoryStreams(retention=made.http.stream_retention),
             generation=generation.id,
+            judge=judge,
         )
         world.app = create_app(made, lambda _: _joined(world))
         await stack.enter_async_context(world.app.router.lifespan_context(world.app))
@@ -319,6 +321,7 @@ async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
             None,  # type: ignore[arg-type]  # the verifier given is the only part that would embed
             world.settings.agents,
             verifier=CertainVerifier(),
+            judge=world.judge,
         ),
         sharing=sharing,
         generation=world.generation,

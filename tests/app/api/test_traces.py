@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from agents.judging import Judgement, Opinion
+
 
 async def ask(client: Any, question: str = "leave?", **more: Any) -> dict[str, Any]:
     answer: dict[str, Any] = (await client.post("/v1/answers", json={"question": question, **more})).json()
@@ -116,6 +118,44 @@ async def test_what_may_no_longer_be_read_is_left_out(keyed: Any, ana: str, root
     system, user = told["sent"]["messages"]
     assert "withheld" not in system["content"]
     assert "withheld" in user["content"]
+
+
+class Doubting:
+    """Finds half of every statement borne out."""
+
+    method = "generator"
+
+    async def judge(self, claims: Any, asker: Any) -> Judgement:
+        why = f"Of {claims[0].sources[0].text!r} only half."
+        return Judgement(opinions=tuple(Opinion(support=0.5, supported=False, reason=why) for _ in claims))
+
+
+async def test_a_judge_s_verdicts_are_streamed_kept_and_told(make_world: Any, read_events: Any) -> None:
+    async with make_world(judge=Doubting()) as world:
+        await world.handbook()
+        response = await world.http.post("/v1/answers", json={"question": "leave?", "stream": True})
+        events = [event async for event in read_events(response)]
+        said = [event.data for event in events if event.name in ("statement", "verdict")]
+        assert [each["index"] for each in said] == [0, 1, 0, 1]
+        assert [each["statement"]["support"] for each in said] == [0.9, 0.9, 0.5, 0.5]
+        assert [each["statement"] for each in said[2:]] == events[-1].data["statements"]
+        told = await trace_of(world.http, events[-1].data["id"])
+    assert told["verdicts"][1] == {
+        "support": 0.5,
+        "supported": False,
+        "method": "generator",
+        "similarity": 0.9,
+        "reason": "Of 'Leave is 28 days.' only half.",
+    }
+
+
+async def test_openai_s_clients_are_sent_each_statement_once(make_world: Any) -> None:
+    async with make_world(judge=Doubting()) as world:
+        await world.handbook()
+        body = {"model": "footnote", "messages": [{"role": "user", "content": "leave?"}], "stream": True}
+        text = (await world.http.post("/v1/chat/completions", json=body)).text
+    assert text.count('"content": "Leave is 28 days. [1]"') == 1
+    assert "Correction" not in text
 
 
 async def test_a_search_tells_how_it_came_about_where_it_is_asked_to(world: Any) -> None:

@@ -48,6 +48,7 @@ export function changed(turn, { name, data }) {
     case "delta":
       return withStatement(turn, data.index, (old) => ({ ...old, text: (old?.text ?? "") + data.text }));
     case "statement":
+    case "verdict": // a judge's word on a statement that was there before
       return withStatement(turn, data.index, () => ({ ...data.statement, whole: true }));
     case "done":
       return { ...turnOf(data, turn), feedback: turn.feedback };

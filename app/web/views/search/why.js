@@ -62,7 +62,7 @@ function Steps({ answer, trace }) {
         : html`<${Step} title=${t("why.found")}><p>${answer.retrieval?.reason ?? t("why.not_searched")}</p><//>`}
       <${Step} title=${t("why.sent")}><${Sent} trace=${trace} generator=${answer.generator} /><//>
       ${trace.attempts.length > 0 && html`<${Step} title=${t("why.written")}><${Written} trace=${trace} /><//>`}
-      <${Step} title=${t("why.answer")}><${Statements} answer=${answer} /><//>
+      <${Step} title=${t("why.answer")}><${Statements} answer=${answer} verdicts=${trace.verdicts} /><//>
       <${Step} title=${t("why.took")}>
         <div class="why-timings">
           <${Timings} timings=${trace.timings_ms} stages=${ANSWER_STAGES} label=${t("why.took_answer")} />
