@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.settings import Settings
 from core.errors import ConfigurationError
 from core.ports import Embedder, Generator, PromptWindow
 from serving.queue import QueuedGenerator
-from serving.settings import EndpointSettings
+from serving.settings import EndpointSettings, LocalSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class WritingParts:
-    """A generator; how much it reads at a time, None for all; and the queue before it, where there is one."""
+    """A generator; how much it reads at a time, None for all; the queue before it, where there is one; and what begins
+    to load it, for one that takes a while."""
 
     generator: Generator
     window: PromptWindow | None = None
     queue: QueuedGenerator | None = None
+    begin: Callable[[], None] = lambda: None
 
 
 def writing(settings: Settings, embed: Embedder) -> WritingParts:
     """The generator and what belongs to it. Raises `ConfigurationError` for one that lacks a setting."""
     if settings.serving.generator == "openai_compatible":
         return _endpoint(settings.serving.endpoint)
+    if settings.serving.generator == "local":
+        return _local(settings.serving.local)
     from retrieval.questions import ShortQuestions
     from serving.extractive import ExtractiveGenerator
 
@@ -45,3 +50,11 @@ def _endpoint(settings: EndpointSettings) -> WritingParts:
     guarded = GuardedGenerator(model, failures=settings.breaker_failures, seconds=settings.breaker_seconds)
     queue = QueuedGenerator(guarded, concurrency=settings.concurrency, waiting=settings.queue)
     return WritingParts(generator=queue, window=model, queue=queue)
+
+
+def _local(settings: LocalSettings) -> WritingParts:
+    from serving.local import LocalGenerator
+
+    model = LocalGenerator(settings)
+    queue = QueuedGenerator(model, concurrency=1, waiting=settings.queue)
+    return WritingParts(generator=queue, window=model, queue=queue, begin=model.begin)

@@ -223,6 +223,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         search = SharingSearcher(found, sharing)
         written = writing(settings, embed)
         stack.push_async_callback(written.generator.close)
+        written.begin()  # a model loads beside the listening server; /readyz says so, and questions wait for it
         judging = await asyncio.to_thread(judge, settings, written)
         uploads = Unfinished(settings.data_dir / "uploads", settings.http)
         await stack.enter_async_context(uploads.swept())

@@ -39,13 +39,18 @@ def adapter_name(title: str, folder: Path) -> str:
     """`title@digest` of an adapter's folder. Raises `ConfigurationError` where it holds no adapter."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", title):
         raise ConfigurationError(f"{title!r} cannot be an adapter's title: use letters, digits, dots and hyphens.")
+    return f"{title}@{adapter_digest(folder)}"
+
+
+def adapter_digest(folder: Path) -> str:
+    """The digest of an adapter's files. Raises `ConfigurationError` where the folder holds no adapter."""
     digest = hashlib.sha256()
     for name in FILES:
         path = folder / name
         if not path.is_file():
             raise ConfigurationError(f"{folder} holds no adapter: {name} is missing. Name a folder that PEFT saved.")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return f"{title}@{digest.hexdigest()[:DIGEST_CHARS]}"
+    return digest.hexdigest()[:DIGEST_CHARS]
 
 
 class EngineAdapters:

@@ -14,9 +14,8 @@ from core.errors import GenerationInvalid, GeneratorUnavailable
 from core.types import Delta, Generation, GenerationRequest, GeneratorInfo, Message, Usage
 from serving.endpoint import BROKE_OFF, Endpoint
 from serving.settings import EndpointSettings
+from serving.texts import Blanks, as_dicts, cut_off
 
-BLANKS = 200
-"""White space in a row after which an output is given up: some models write nothing else until their limit."""
 DEFAULT_WINDOW = 8_192
 """Tokens read and written at a time where neither the settings nor the server say."""
 _FRAME = 32
@@ -118,7 +117,7 @@ class OpenAICompatibleGenerator:
         """The engine's own count; where there is none, as many as there are bytes, which no byte-level tokenizer
         exceeds."""
         if self._settings.flavour == "vllm":
-            body = {"model": self._settings.model, "messages": _messages(messages)}
+            body = {"model": self._settings.model, "messages": as_dicts(messages)}
             try:
                 return int((await self._endpoint.ask("POST", "//tokenize", body, _SHORT))["count"])
             except (GeneratorUnavailable, KeyError, TypeError, ValueError):
@@ -142,7 +141,7 @@ class OpenAICompatibleGenerator:
         schema = dict(request.schema) if self._settings.string_lengths else _without_lengths(request.schema)
         body: dict[str, Any] = {
             "model": request.adapter or self._settings.model,
-            "messages": _messages(request.messages),
+            "messages": as_dicts(request.messages),
             "response_format": {
                 "type": "json_schema",
                 "json_schema": {"name": request.task, "strict": True, "schema": schema},
@@ -165,7 +164,7 @@ class _Told:
     usage: Usage = field(default_factory=Usage)
     fingerprint: str | None = None
     finish: str | None = None
-    blanks: int = 0
+    blanks: Blanks = field(default_factory=Blanks)
 
     def take(self, chunk: _Chunk) -> list[str]:
         """The new pieces. Raises `GenerationInvalid` for a refusal or endless white space."""
@@ -180,7 +179,7 @@ class _Told:
             if choice.delta.refusal:
                 raise GenerationInvalid("The model refused to answer. Ask in other words.")
             if piece := choice.delta.content:
-                self._watch_blanks(piece)
+                self.blanks.watch(piece)
                 pieces.append(piece)
         self.text += pieces
         return pieces
@@ -190,17 +189,8 @@ class _Told:
         if self.finish is None:
             raise GeneratorUnavailable(BROKE_OFF)
         if self.finish == "length":
-            raise GenerationInvalid(
-                f"The generator reached its limit of {max_tokens:,} tokens before its answer was whole. Ask for less "
-                "at once, or allow more with FOOTNOTE_AGENTS__MAX_TOKENS."
-            )
+            raise cut_off(max_tokens)
         return "".join(self.text)
-
-    def _watch_blanks(self, piece: str) -> None:
-        words = piece.rstrip()
-        self.blanks = len(piece) - len(words) if words else self.blanks + len(piece)
-        if self.blanks > BLANKS:
-            raise GenerationInvalid("The generator wrote nothing but white space. Ask again.")
 
 
 def _chunk(data: str) -> _Chunk:
@@ -208,13 +198,6 @@ def _chunk(data: str) -> _Chunk:
         return _Chunk.model_validate_json(data)
     except ValidationError:
         raise GeneratorUnavailable("The generator's server does not speak OpenAI's protocol. Set another.") from None
-
-
-def _messages(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """As OpenAI wants them; halves of surrogate pairs cannot be sent."""
-    return [
-        {"role": each.role, "content": each.content.encode("utf-8", "replace").decode("utf-8")} for each in messages
-    ]
 
 
 def _without_lengths(schema: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 
 class Room(BaseModel):
@@ -121,13 +121,60 @@ class EngineSettings(Room):
     arguments: tuple[str, ...] = Field(default=(), description="Further arguments for vLLM, as a JSON list.")
 
 
+class LocalSettings(Room):
+    """A transformers model in the server's own process. It writes one answer at a time."""
+
+    model: str = Field(
+        default="",
+        description="Folder with config.json, tokenizer and *.safetensors, or a name on the model hub, which is "
+        "downloaded when it is first loaded.",
+    )
+    revision: str | None = Field(default=None, description="Of a model on the hub: branch, tag or commit.")
+    device: str = Field(
+        default="auto", min_length=1, description="auto takes a GPU where torch sees one; or cpu, cuda, cuda:1, mps."
+    )
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        default="auto", description="Type of weights and activations; auto is the type the weights were saved in."
+    )
+    quantization: Literal["none", "int8", "int4"] = Field(
+        default="none",
+        description="Weights quantized while they are loaded, by bitsandbytes on an NVIDIA GPU; refused elsewhere. A "
+        "model that was saved quantized is read as it is, with none.",
+    )
+    adapters: dict[str, Path] = Field(
+        default_factory=dict, description="JSON object of LoRA adapters: name to folder, as PEFT saved it."
+    )
+    adapter: str | None = Field(
+        default=None,
+        description="The adapter that answers where none is asked for; unset is the base, which is always to be had "
+        "by the name of the model's folder.",
+    )
+    window: int | None = Field(
+        default=None,
+        ge=512,
+        description="Tokens of prompt and answer together; unset, or more than it has, is the model's own.",
+    )
+    threads: int | None = Field(default=None, ge=1, description="CPU threads; unset leaves the choice to torch.")
+    queue: int = Field(
+        default=32, ge=0, description="Requests that may wait, callers in turn; beyond them 503 with Retry-After."
+    )
+
+    @model_validator(mode="after")
+    def _an_adapter_there_is(self) -> LocalSettings:
+        if self.adapter is not None and self.adapter not in self.adapters:
+            raise ValueError(f"adapter {self.adapter!r} is not among the adapters")
+        return self
+
+
 class ServingSettings(Room):
     """The generator and its parts."""
 
-    generator: Literal["extractive", "openai_compatible"] = Field(
+    generator: Literal["extractive", "openai_compatible", "local"] = Field(
         default="extractive",
-        description="extractive: the documents' own sentences, no model; openai_compatible: a model behind `endpoint`.",
+        description="extractive: the documents' own sentences, no model; openai_compatible: a model behind `endpoint`; "
+        "local: a model in the server's own process.",
     )
     extractive: ExtractiveSettings = ExtractiveSettings()
     endpoint: EndpointSettings = EndpointSettings()
+    local: LocalSettings = LocalSettings()
     engine: EngineSettings = EngineSettings()

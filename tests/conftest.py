@@ -156,6 +156,18 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine_process.
         yield found
 
 
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small random model "base" and its adapters "a" and "b", for a generator in this process."""
+    from bench.tiny_llama import build, build_adapter
+
+    folder = tmp_path_factory.mktemp("random-model")
+    build(folder / "base")
+    for seed, name in enumerate("ab", start=1):
+        build_adapter(folder / name, folder / "base", seed)
+    return folder
+
+
 def pytest_report_header() -> str:
     if DATASETS.is_dir():
         return f"data sets: {DATASETS}"

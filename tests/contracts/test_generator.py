@@ -20,10 +20,12 @@ from agents.settings import OutputSettings
 from core.ports import Generator
 from core.types import Delta, Generation, GenerationRequest, Message, Source
 from serving.extractive import ExtractiveGenerator
+from serving.local import LocalGenerator
 from serving.openai_compatible import OpenAICompatibleGenerator
-from serving.settings import ExtractiveSettings
+from serving.settings import ExtractiveSettings, LocalSettings
 
 BOUNDS = OutputSettings(max_statements=3, max_statement_chars=200, max_citations=2)
+MODELS = (LocalGenerator, OpenAICompatibleGenerator)
 TOKENS = 2_048
 """More than any output within the bounds takes."""
 EXTRACTIVE: dict[str, ExtractiveSettings] = {
@@ -32,11 +34,14 @@ EXTRACTIVE: dict[str, ExtractiveSettings] = {
 }
 
 
-@pytest.fixture(params=[*sorted(EXTRACTIVE), "openai_compatible"])
+@pytest.fixture(params=[*sorted(EXTRACTIVE), "local", "openai_compatible"])
 async def generator(request: pytest.FixtureRequest, word_embedder: Any) -> AsyncIterator[Generator]:
-    """The extractive one, and a model of random weights behind a real vLLM."""
+    """The extractive one, and models of random weights: in this process, and behind a real vLLM."""
     if request.param in EXTRACTIVE:
         made: Generator = ExtractiveGenerator(word_embedder, EXTRACTIVE[request.param])
+    elif request.param == "local":
+        folder = request.getfixturevalue("random_model") / "base"
+        made = LocalGenerator(LocalSettings(model=str(folder), threads=1))
     else:
         made = OpenAICompatibleGenerator(request.getfixturevalue("engine").endpoint())
     yield made
@@ -45,11 +50,11 @@ async def generator(request: pytest.FixtureRequest, word_embedder: Any) -> Async
 
 def is_model(generator: Generator) -> bool:
     """What a model writes takes a while, is nobody's sentence, and comes from a prompt of limited length."""
-    return isinstance(generator, OpenAICompatibleGenerator)
+    return isinstance(generator, MODELS)
 
 
 async def packed(question: str, sources: list[Source], generator: Generator) -> list[Source]:
-    window = generator if isinstance(generator, OpenAICompatibleGenerator) else None
+    window = generator if isinstance(generator, MODELS) else None
     return list((await fitting(question, sources, window, TOKENS)).sources)
 
 

@@ -18,15 +18,15 @@ import pytest
 from agents.answer import Answerer, AnswerRequest
 from agents.prompting import answer_messages
 from agents.schema import answer_schema
-from agents.settings import AgentSettings, OutputSettings
+from agents.settings import AgentSettings
 from core.errors import ConfigurationError, Conflict, GenerationInvalid, GeneratorUnavailable, NotFound, Unavailable
-from core.types import AnswerTrace, GenerationRequest, Hit, Message, Principal, SearchRequest, SearchResult, Source
+from core.types import GenerationRequest, Message, Principal, SearchRequest, SearchResult, Source
 from serving.adapters import EngineAdapters
 from serving.openai_compatible import OpenAICompatibleGenerator
 from serving.queue import QueuedGenerator
 from tests.engine_process import Engine
+from tests.many_answers import BOUNDS, COUNT, are_held_to_their_schemas, hit
 
-BOUNDS = OutputSettings(max_statements=2, max_statement_chars=40, max_citations=2)
 LONG = {
     "type": "object",
     "properties": {"text": {"type": "string", "minLength": 1_500, "maxLength": 2_000}},
@@ -48,31 +48,6 @@ async def generator(engine: Engine) -> AsyncIterator[OpenAICompatibleGenerator]:
     await made.close()
 
 
-def hit(number: int, text: str) -> Hit:
-    return Hit(
-        chunk_id=f"c{number}", document_id="d", version_id=f"v{number}", title="T", text=text, score=1.0, scores={}
-    )
-
-
-class Searcher:
-    """Finds as many passages as the question names."""
-
-    async def search(self, request: SearchRequest) -> SearchResult:
-        count = int(request.query.split()[-1])
-        hits = [hit(n, f"Passage {n} for {request.query}: leave is {n + 20} days.") for n in range(1, count + 1)]
-        return SearchResult(hits=tuple(hits), timings_ms={})
-
-
-async def trace_of(answerer: Answerer, question: str) -> AnswerTrace:
-    request = AnswerRequest(id=question, question=question, principal=Principal(id=question[:3]))
-    async with aclosing(answerer.run(request)) as events:
-        async for event in events:
-            if event.name == "done":
-                trace: AnswerTrace = event.data["trace"]
-                return trace
-    raise AssertionError("no end")
-
-
 def long_request(adapter: str | None = None, schema: dict[str, Any] = LONG) -> GenerationRequest:
     return GenerationRequest(
         task="answer",
@@ -88,21 +63,7 @@ def long_request(adapter: str | None = None, schema: dict[str, Any] = LONG) -> G
 async def test_two_hundred_answers_are_valid_and_cite_only_what_was_offered_for_them(
     generator: OpenAICompatibleGenerator, word_embedder: Any
 ) -> None:
-    settings = AgentSettings(output=BOUNDS, max_tokens=512, generate_seconds=250)
-    queued = QueuedGenerator(generator, concurrency=32, waiting=200)
-    answerer = Answerer(Searcher(), queued, word_embedder, settings, window=generator)
-    questions = [f"{n:03} is how many passages? {n % 6 + 1}" for n in range(200)]
-    traces = await asyncio.gather(*(trace_of(answerer, question) for question in questions))
-    for trace in traces:
-        (attempt,) = trace.attempts  # at the first try
-        value = json.loads(attempt.output)
-        jsonschema.validate(value, dict(trace.schema))
-        offered = {str(n) for n in range(1, len(trace.offered) + 1)}
-        assert {each for said in value["statements"] for each in said["sources"]} <= offered
-        assert not re.search(r"\s{8}", attempt.output)
-    outputs = {trace.attempts[0].output for trace in traces}
-    assert len(outputs) > 50
-    assert any(json.loads(output)["statements"] for output in outputs)
+    await are_held_to_their_schemas(QueuedGenerator(generator, concurrency=32, waiting=COUNT), generator, word_embedder)
 
 
 async def test_words_arrive_one_after_another_and_are_counted(generator: OpenAICompatibleGenerator) -> None:

@@ -1,0 +1,327 @@
+"""The generator over a transformers model in this very process: held to the schema, heard as it writes, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import pytest_asyncio
+
+from agents.prompting import answer_messages
+from core.errors import ConfigurationError, DeadlineExceeded, GenerationInvalid, GeneratorUnavailable
+from core.types import GenerationRequest, Message, Source
+from serving.local import LocalGenerator
+from serving.local_errors import translated
+from serving.local_files import digest_of
+from serving.queue import QueuedGenerator
+from serving.settings import LocalSettings
+from tests.many_answers import COUNT, are_held_to_their_schemas
+
+SHORT = {
+    "type": "object",
+    "properties": {"text": {"type": "string", "minLength": 40, "maxLength": 60}},
+    "required": ["text"],
+    "additionalProperties": False,
+}
+LONG = {**SHORT, "properties": {"text": {"type": "string", "minLength": 600, "maxLength": 900}}}
+"""Whatever the model would like to say, it has to go on for a while."""
+ENDLESS = {**SHORT, "properties": {"text": {"type": "string", "minLength": 30_000, "maxLength": 40_000}}}
+"""For what is cut off."""
+MOST = 7_000
+"""Tokens that an endless output may have."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def generator(random_model: Path) -> AsyncIterator[LocalGenerator]:
+    """With two adapters, loaded once for all tests."""
+    made = LocalGenerator(settings(random_model, adapters={name: random_model / name for name in "ab"}))
+    await made.room(1)
+    yield made
+    await made.close()
+
+
+def settings(folder: Path, **given: Any) -> LocalSettings:
+    return LocalSettings.model_validate({"model": str(folder / "base"), "threads": 1, **given})
+
+
+def request(schema: dict[str, Any] = SHORT, adapter: str | None = None, **given: Any) -> GenerationRequest:
+    made = GenerationRequest(
+        task="answer",
+        messages=(Message(role="user", content="Tell a story."),),
+        schema=schema,
+        question="",
+        adapter=adapter,
+        max_tokens=MOST,
+        timeout=250,
+    )
+    return replace(made, **given)
+
+
+# ---- what it writes -------------------------------------------------------------------------------------------------
+
+
+async def test_two_hundred_answers_are_valid_and_cite_only_what_was_offered_for_them(
+    generator: LocalGenerator, word_embedder: Any
+) -> None:
+    queued = QueuedGenerator(generator, concurrency=1, waiting=COUNT)
+    await are_held_to_their_schemas(queued, generator, word_embedder)
+
+
+async def test_words_arrive_one_after_another_and_are_counted(generator: LocalGenerator) -> None:
+    asked = request(LONG, messages=answer_messages("Why?", []))
+    pieces = [piece async for piece in generator.stream(asked)]
+    final = pieces[-1].final
+    assert final is not None
+    assert len(pieces) > 50
+    assert "".join(piece.text for piece in pieces) == final.text
+    assert all(piece.text for piece in pieces[:-1])
+    assert "\ufffd" not in final.text  # no character was cut in two
+    jsonschema.validate(json.loads(final.text), LONG)
+    assert final.usage.prompt_tokens == await generator.count(asked.messages)
+    assert final.usage.completion_tokens >= len(pieces) - 1
+
+
+async def test_another_temperature_is_another_answer(generator: LocalGenerator) -> None:
+    said = {(await generator.complete(request(temperature=1.0))).text for _ in range(3)}
+    assert len(said) > 1
+    for text in said:
+        jsonschema.validate(json.loads(text), SHORT)
+
+
+async def test_the_base_and_each_adapter_answer_by_name_and_differently(generator: LocalGenerator) -> None:
+    said = [await generator.complete(request(adapter=name)) for name in (None, "a", "b", None, "base")]
+    assert [each.generator.adapter for each in said] == [None, "a", "b", None, None]
+    assert len({each.text for each in said}) == 3
+    assert said[0].text == said[3].text == said[4].text
+    assert len({each.generator.fingerprint for each in said}) == 3
+    with pytest.raises(GeneratorUnavailable, match="no adapter 'c'; there is a, b, base"):
+        await generator.complete(request(adapter="c"))
+
+
+async def test_requests_of_different_adapters_at_once_do_not_mix(generator: LocalGenerator) -> None:
+    names = [None, "a", "b"]
+    alone = {name: (await generator.complete(request(adapter=name))).text for name in names}
+    asked = [name for _ in range(5) for name in names]
+    said = await asyncio.gather(*(generator.complete(request(adapter=name)) for name in asked))
+    assert [each.text for each in said] == [alone[name] for name in asked]
+
+
+async def test_the_adapter_of_the_settings_answers_where_none_is_asked_for(
+    random_model: Path, generator: LocalGenerator, tmp_path: Path
+) -> None:
+    # As PEFT itself saves one, which is what a trainer leaves behind.
+    from peft import AutoPeftModelForCausalLM
+
+    AutoPeftModelForCausalLM.from_pretrained(str(random_model / "b")).save_pretrained(str(tmp_path / "saved"))
+    other = LocalGenerator(settings(random_model, adapters={"hr@1.2": tmp_path / "saved"}, adapter="hr@1.2"))
+    said = await other.complete(request())
+    assert said.generator == other.info
+    assert said.generator.adapter == "hr@1.2"
+    assert said.text == (await generator.complete(request(adapter="b"))).text
+    assert (await other.complete(request(adapter="base"))).text == (await generator.complete(request())).text
+    await other.close()
+
+
+async def test_the_fingerprint_is_that_of_the_files(random_model: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(random_model / "base", tmp_path / "copy")
+    same = digest_of(random_model / "base", lambda: False)
+    assert digest_of(copy, lambda: False) == same
+    weights = copy / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert digest_of(copy, lambda: False) != same
+
+
+# ---- who leaves, and who waits --------------------------------------------------------------------------------------
+
+
+def given_up(caplog: pytest.LogCaptureFixture) -> list[int]:
+    """How many tokens were written of each output that nobody waited for any more."""
+    return [int(found) for found in re.findall(r"given up after (\d+) tokens", caplog.text)]
+
+
+async def test_who_leaves_frees_the_model(generator: LocalGenerator, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "footnote.generator")
+    async with aclosing(generator.stream(request(ENDLESS))) as stream:
+        await anext(stream)
+    await generator.idle()
+    assert len(given_up(caplog)) == 1
+    begun = asyncio.Event()
+
+    async def listen() -> None:
+        async for _ in generator.stream(request(ENDLESS)):
+            begun.set()
+
+    task = asyncio.create_task(listen())
+    await begun.wait()
+    waiting = asyncio.create_task(generator.complete(request()))  # not begun: the model is busy
+    await asyncio.sleep(0)
+    for each in (waiting, task):
+        each.cancel()
+    await asyncio.gather(waiting, task, return_exceptions=True)
+    await generator.idle()
+    assert len(given_up(caplog)) == 2
+    assert max(given_up(caplog)) < MOST - 1_000
+
+
+async def test_a_deadline_stops_it(generator: LocalGenerator, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "footnote.generator")
+    with pytest.raises(DeadlineExceeded):
+        await generator.complete(request(ENDLESS, timeout=0.5))
+    await generator.idle()
+    (count,) = given_up(caplog)
+    assert count < MOST - 1_000
+
+
+async def test_others_get_their_turn_while_it_writes(generator: LocalGenerator) -> None:
+    turns = 0
+    task = asyncio.create_task(generator.complete(request(LONG)))
+    while not task.done():
+        turns += 1
+        await asyncio.sleep(0.001)
+    assert turns > 20
+    await task
+
+
+async def test_questions_wait_for_a_model_that_is_being_loaded(random_model: Path) -> None:
+    made = LocalGenerator(settings(random_model))
+    await made.check()
+    assert made.info.fingerprint == "base"
+    made.begin()
+    with pytest.raises(GeneratorUnavailable, match="being loaded"):
+        await made.check()
+    with pytest.raises(GeneratorUnavailable, match="being loaded"):
+        await made.complete(request(timeout=0.001))
+    said = await made.complete(request())
+    await made.check()
+    assert said.generator == made.info
+    assert re.fullmatch(r"base:[0-9a-f]{16}-float32", made.info.fingerprint)
+    stream = made.stream(request(ENDLESS))
+    await anext(stream)
+    await made.close()
+    with pytest.raises(GeneratorUnavailable, match="was closed"):
+        async for _ in stream:
+            pass
+
+
+# ---- what it cannot do ----------------------------------------------------------------------------------------------
+
+
+async def test_what_does_not_fit_the_window_is_an_error_and_not_an_answer(generator: LocalGenerator) -> None:
+    source = Source(id="1", chunk_id="c", document_id="d", version_id="v", title="T", text="word " * 20_000)
+    with pytest.raises(GeneratorUnavailable, match="no room"):
+        await generator.complete(request(messages=answer_messages("Why?", [source])))
+    with pytest.raises(GenerationInvalid, match="limit of 20 tokens"):
+        await generator.complete(request(LONG, max_tokens=20))
+    with pytest.raises(GeneratorUnavailable, match="cannot be held"):
+        await generator.complete(request({**SHORT, "properties": {"text": {"not": {"type": "string"}}}}))
+    assert await generator.room(1_000) == 7_192
+    await generator.check()
+    jsonschema.validate(json.loads((await generator.complete(request())).text), SHORT)
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ("nowhere", "no folder"),
+        ("no config", "no readable config.json"),
+        ("no writer", "BertModel"),
+        ("no weights", "safetensors"),
+        ("no template", "chat template"),
+        ("no adapter", "holds no adapter"),
+        ("no model named", "no model is named"),
+    ],
+)
+async def test_folders_that_cannot_work_are_told_before_anything_is_loaded(
+    random_model: Path, tmp_path: Path, broken: str, says: str
+) -> None:
+    base = shutil.copytree(random_model / "base", tmp_path / "base")
+    given: dict[str, Any] = {}
+    if broken == "nowhere":
+        given = {"model": str(tmp_path / "nowhere")}
+    elif broken == "no config":
+        (base / "config.json").write_text("{")
+    elif broken == "no writer":
+        config = json.loads((base / "config.json").read_text())
+        (base / "config.json").write_text(json.dumps({**config, "architectures": ["BertModel"]}))
+    elif broken == "no weights":
+        (base / "model.safetensors").rename(base / "pytorch_model.bin")
+    elif broken == "no template":
+        for path in (base / "chat_template.jinja", base / "tokenizer_config.json"):
+            path.unlink(missing_ok=True)
+    elif broken == "no adapter":
+        given = {"adapters": {"x": base}}
+    else:
+        given = {"model": ""}
+    with pytest.raises(ConfigurationError, match=says):
+        LocalGenerator(settings(tmp_path, **given))
+
+
+async def told(made: LocalGenerator) -> str:
+    """Why a model is not loaded, as a question and a readiness check learn it."""
+    with pytest.raises((ConfigurationError, GeneratorUnavailable)) as caught:
+        await made.complete(request())
+    with pytest.raises(type(caught.value), match=re.escape(str(caught.value))):
+        await made.check()
+    assert await made.count((Message(role="user", content="x" * 100),)) > 100  # never raises, estimates high
+    await made.close()
+    return f"{type(caught.value).__name__}: {caught.value}"
+
+
+async def test_what_shows_only_when_it_is_loaded_is_told_by_every_question(random_model: Path, tmp_path: Path) -> None:
+    from bench.tiny_llama import build, build_adapter
+
+    deep = build(tmp_path / "deep", layers=3)
+    build_adapter(tmp_path / "of another", deep, seed=3)
+    wide = build(tmp_path / "wide", hidden=128)
+    build_adapter(tmp_path / "too wide", wide, seed=3)
+    broken = shutil.copytree(random_model / "a", tmp_path / "broken")
+    (broken / "adapter_model.safetensors").write_bytes(b"no weights")
+    for folder in ("of another", "too wide", "broken"):
+        says = await told(LocalGenerator(settings(random_model, adapters={"x": tmp_path / folder})))
+        assert says.startswith("ConfigurationError: The adapter x in ")
+    weights = shutil.copytree(random_model / "base", tmp_path / "base") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1_000])
+    assert "cannot be loaded" in await told(LocalGenerator(settings(tmp_path)))
+    assert "needs an NVIDIA GPU" in await told(
+        LocalGenerator(settings(random_model, device="cpu", quantization="int4"))
+    )
+    assert "cannot use the device" in await told(LocalGenerator(settings(random_model, device="cuda:99")))
+
+
+async def test_want_of_memory_is_told_as_such() -> None:
+    import torch
+
+    with pytest.raises(GeneratorUnavailable, match="does not fit into memory"), translated():
+        torch.empty(1 << 50)
+    with pytest.raises(GeneratorUnavailable, match="RuntimeError"), translated():
+        torch.empty(2) @ torch.empty(3)
+
+
+async def test_a_server_with_another_generator_imports_none_of_it(root: Path) -> None:
+    program = (
+        "import sys\n"
+        "from app import wiring\n"
+        "from app.generators import writing\n"
+        "from app.settings import load_settings\n"
+        "from serving.local import LocalGenerator\n"
+        "settings = load_settings()\n"
+        "writing(settings, wiring.embedder(settings))\n"
+        "print(sorted({'torch', 'transformers', 'outlines', 'peft', 'llguidance'} & set(sys.modules)))\n"
+    )
+    found = subprocess.run([sys.executable, "-c", program], cwd=root, check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"
