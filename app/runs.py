@@ -80,7 +80,7 @@ class AnswerRuns:
         if self._leaving:
             raise Unavailable("The server is stopping; ask again in a moment.")
         _check_length(question.text, services.settings.agents.max_question_chars)
-        give_back = self._share.take(question.caller)
+        give_back = await self._share.hold(question.caller, services.sharing.leases)
         try:
             run = await self._begin(services, question)
         except BaseException:

@@ -90,7 +90,10 @@ class HttpSettings(Room):
     )
     stream_retention: float = Field(default=600.0, gt=0, description="Seconds a finished stream can be replayed.")
     streams_per_caller: int = Field(
-        default=64, ge=1, description="Streams, and requests waiting for an answer, that one caller may have open."
+        default=64,
+        ge=1,
+        description="Streams, and requests waiting for an answer, that one caller may have open, over all servers that "
+        "are joined by Redis.",
     )
     questions_per_minute: int = Field(
         default=0,
@@ -99,8 +102,12 @@ class HttpSettings(Room):
         description="Questions and searches that one caller may send in a minute, over all servers that are joined by "
         "Redis; 0 means any number.",
     )
-    answers_per_caller: int = Field(default=32, ge=1, description="Answers being written at a time for one caller.")
-    uploads_per_caller: int = Field(default=8, ge=1, description="Files being received at a time from one caller.")
+    answers_per_caller: int = Field(
+        default=32, ge=1, description="Answers being written at a time for one caller, counted in the same way."
+    )
+    uploads_per_caller: int = Field(
+        default=8, ge=1, description="Files being received at a time from one caller, counted in the same way."
+    )
     unfinished_uploads_per_caller: int = Field(
         default=256, ge=1, description="Resumable uploads that one caller may have begun and not ended."
     )

@@ -24,6 +24,7 @@ from core.types import SearchRequest, SearchResult
 
 if TYPE_CHECKING:
     from app.boot import Boot
+    from app.leases import RedisLeases
     from app.redis import Redis
     from app.runs import AnswerRuns
     from app.settings import Settings
@@ -39,11 +40,12 @@ _CANCEL = "footnote:cancel"
 @dataclass(frozen=True, kw_only=True)
 class Sharing:
     """What this server shares. `redis` is None where it shares nothing but the database, `rates` without a limit,
-    `cache` where answers are not to be remembered."""
+    `cache` where answers are not to be remembered, `leases` where what callers hold is counted here alone."""
 
     streams: StreamLog
     rates: Rates | None = None
     cache: Cache | None = None
+    leases: RedisLeases | None = None
     redis: Redis | None = None
 
     @property
@@ -85,15 +87,18 @@ async def open_sharing(settings: Settings, streams: MemoryStreams | None = None)
         cache = MemoryCache(seconds=memory.seconds, most=memory.max_bytes) if memory.enabled else None
         yield Sharing(streams=here, rates=MemoryRates(limit) if limit else None, cache=cache)
         return
+    from app.leases import RedisLeases
     from app.redis import Redis
     from app.redis_streams import MirroredStreams, RedisStreams
 
     redis = Redis(settings.redis_url.get_secret_value())
     try:
-        async with RedisStreams(redis, retention=settings.http.stream_retention).renewed() as copy:
+        streams_there = RedisStreams(redis, retention=settings.http.stream_retention)
+        async with streams_there.renewed() as copy, RedisLeases(redis).renewed() as leases:
             rates = RedisRates(redis, limit) if limit else None
             kept = RedisCache(redis, seconds=memory.seconds) if memory.enabled else None
-            sharing = Sharing(streams=MirroredStreams(here, copy), rates=rates, cache=kept, redis=redis)
+            both = MirroredStreams(here, copy)
+            sharing = Sharing(streams=both, rates=rates, cache=kept, leases=leases, redis=redis)
             await sharing.look()
             yield sharing
     finally:

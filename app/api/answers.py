@@ -91,7 +91,8 @@ async def ask(
     cache_control: CacheControl = None,
 ) -> HttpResponse:
     """Leaving a stream does not stop the answer: read on with `GET /v1/answers/{id}/events`, or cancel it."""
-    at_end.callback(limits.streams.take(caller))  # streamed or not, the connection is held until the answer is there
+    # Streamed or not, the connection is held until the answer is there.
+    at_end.callback(await limits.streams.hold(caller, services.sharing.leases))
     question = Question(
         text=body.question,
         caller=caller,
@@ -167,7 +168,7 @@ async def follow_answer(
         end = None
     if end is not None and seen >= end:
         return sse.nothing_more()
-    at_end.callback(limits.streams.take(caller))
+    at_end.callback(await limits.streams.hold(caller, services.sharing.leases))
     return sse.sse_response(_events(services, runs, id, caller, seen))
 
 

@@ -145,7 +145,7 @@ async def upload_document(
     """Stores the file and queues its reading. Until the job has succeeded the version before, if any, answers."""
     body = request.stream()
     try:
-        at_end.callback(limits.uploads.take(caller))
+        at_end.callback(await limits.uploads.hold(caller, services.sharing.leases))
         return await _upload(request, services, caller, key, body)
     except FootnoteError as error:
         # A caller that is still sending would not see the answer if the connection were closed under it.

@@ -159,7 +159,7 @@ async def follow_job(
     job = await services.store.jobs.get_for(id, caller)
     if job.finished and job.revision <= seen:
         return sse.nothing_more()
-    at_end.callback(limits.streams.take(caller))
+    at_end.callback(await limits.streams.hold(caller, services.sharing.leases))
     return sse.sse_response(_follow(services, watch, id, caller, seen))
 
 

@@ -153,7 +153,7 @@ async def create_chat_completion(
     """Errors have OpenAI's shape."""
     _check_supported(body)
     question, history = _split(body.messages)
-    at_end.callback(limits.streams.take(caller))
+    at_end.callback(await limits.streams.hold(caller, services.sharing.leases))
     run = await runs.start(
         services,
         Question(

@@ -154,7 +154,7 @@ async def begin_upload(
     await _check(services, caller, form, name, length)
     with_bytes = tus.has_bytes(request)
     if with_bytes:
-        at_end.callback(limits.uploads.take(caller))
+        at_end.callback(await limits.uploads.hold(caller, services.sharing.leases))
     upload = await services.uploads.create(
         caller, filename=name, length=length, fields=form.values, metadata=upload_metadata
     )
@@ -230,7 +230,7 @@ async def continue_upload(
     """What arrived stays when the connection breaks. The last byte makes the document, as `POST /v1/documents` does."""
     offset = tus.number(upload_offset, "Upload-Offset")
     tus.has_bytes(request)
-    at_end.callback(limits.uploads.take(caller))
+    at_end.callback(await limits.uploads.hold(caller, services.sharing.leases))
     upload, offset = await _receive(request, services, caller, id, offset)
     headers = _standing(services, upload, offset)
     if upload.became:

@@ -90,6 +90,8 @@ def test_searches_are_narrowed_by_metadata(footnote: Footnote, tmp_path: Path) -
     assert len(both["hits"]) == 2
     answer = footnote("ask", "What is the price of the glimwort?", "--filter", "year=2025")[1]
     assert [source["text"] for source in answer["sources"]] == ["The price of the glimwort in 2025 is 25 euros."]
+    again = ("ask", "What is the price of the glimwort?", "--filter", "year=2025")
+    assert [footnote(*again, *more)[1]["cached"] for more in ([], ["--fresh"])] == [True, False]
     code, said, words = footnote("search", "price", "--filter", "created_after=soon")
     assert (code, said) == (2, None)
     assert "invalid_filter: The filter `filters.created_after`" in words

@@ -190,3 +190,18 @@ async def test_what_one_has_answered_the_other_gives_again(two: tuple[Any, Any],
         alone = (await here.http.post("/v1/answers", json=question)).json()
         assert (alone["cached"], alone["degraded"]) == (False, ["redis_unavailable"])
         assert alone["statements"] == first["statements"]
+
+
+async def test_what_a_caller_holds_is_counted_over_both(make_world: Any, redis_process: RedisProcess) -> None:
+    settings = {"http": HttpSettings(answers_per_caller=1), "redis_url": redis_process.url}
+    async with make_world(**settings) as here, make_world(**settings) as there:
+        await here.handbook()
+        asking, _ = await _held(here)
+        refused = await there.http.post("/v1/answers", json={"question": "leave?"})
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+        for _ in range(10):
+            here.generator.hold.release()
+        assert (await asking).status_code == 200
+        async with asyncio.timeout(20):
+            while (await there.http.post("/v1/answers", json={"question": "leave?"})).status_code == 429:
+                await asyncio.sleep(0.02)
