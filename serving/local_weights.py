@@ -15,11 +15,6 @@ from serving.settings import LocalSettings
 
 log = logging.getLogger("footnote.generator")
 
-ON_CPU = (
-    "FOOTNOTE_SERVING__LOCAL__QUANTIZATION={kind} needs an NVIDIA GPU, and the device here is {device}. Set it to "
-    "none, or name a smaller model; on CPUs quantized models are served by vLLM (`make engine-cpu`)."
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
@@ -50,7 +45,7 @@ def load_weights(settings: LocalSettings, folder: Path) -> Weights:
             use_safetensors=True,
             dtype=settings.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype),
             device_map={"": device},
-            quantization_config=_quantized(settings, device),
+            quantization_config=_quantized(settings),
         )
     except Exception as error:  # broken files fail in as many ways as there are parts of transformers
         if is_memory(error):
@@ -89,20 +84,19 @@ def _device(named: str) -> str:
     return str(device)
 
 
-def _quantized(settings: LocalSettings, device: str) -> Any:
+def _quantized(settings: LocalSettings) -> Any:
     """What transformers is told about quantizing weights while it loads them. Raises `ConfigurationError`."""
     if settings.quantization == "none":
         return None
-    if not device.startswith("cuda"):
-        raise ConfigurationError(ON_CPU.format(kind=settings.quantization, device=device))
     if find_spec("bitsandbytes") is None:
         raise ConfigurationError(
-            f"FOOTNOTE_SERVING__LOCAL__QUANTIZATION={settings.quantization} needs bitsandbytes: pip install "
-            "bitsandbytes."
+            f"FOOTNOTE_SERVING__LOCAL__QUANTIZATION={settings.quantization} needs bitsandbytes. Install it with "
+            "pip install 'bitsandbytes>=0.50.2,<0.51', or set none."
         )
     import torch
     from transformers import BitsAndBytesConfig
 
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns of each layer's type
     if settings.quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)  # type: ignore[no-untyped-call]
     # NormalFloat with quantized constants: QLoRA (Dettmers et al. 2023), which adapters of 4-bit bases are trained on.

@@ -138,8 +138,8 @@ class LocalSettings(Room):
     )
     quantization: Literal["none", "int8", "int4"] = Field(
         default="none",
-        description="Weights quantized while they are loaded, by bitsandbytes on an NVIDIA GPU; refused elsewhere. A "
-        "model that was saved quantized is read as it is, with none.",
+        description="Weights quantized while they are loaded, by bitsandbytes, which is installed apart; on CPUs "
+        "that saves memory and costs speed. A model that was saved quantized is read as it is, with none.",
     )
     adapters: dict[str, Path] = Field(
         default_factory=dict, description="JSON object of LoRA adapters: name to folder, as PEFT saved it."
