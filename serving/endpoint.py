@@ -51,7 +51,7 @@ class Endpoint:
         begun = time.monotonic() + first
         response = await _before(begun, self._open(path, body, deadline))
         try:
-            async with aclosing(response.aiter_lines()) as lines:
+            async with aclosing(_lines(response)) as lines:
                 ended = False
                 while (line := await _before(begun, anext(lines, None))) is not None:
                     begun = deadline
@@ -171,6 +171,18 @@ async def _before(deadline: float, call: Any) -> Any:
             return await call
     except TimeoutError:
         raise DeadlineExceeded(SLOW) from None
+
+
+async def _lines(response: httpx.Response) -> AsyncGenerator[str]:
+    """The lines of a body. httpx' own end at every character that Unicode calls a line's end, which JSON may hold as it
+    is (U+0085, U+2028); those of server-sent events end at line feeds, with or without a carriage return."""
+    rest = b""
+    async for piece in response.aiter_bytes():
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r").decode("utf-8", "replace")
+    if rest:
+        yield rest.decode("utf-8", "replace")
 
 
 async def _said(response: httpx.Response) -> str:

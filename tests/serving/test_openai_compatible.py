@@ -262,3 +262,26 @@ async def test_tokens_are_vllms_count_or_at_least_as_many(host: Host, make: Make
     assert await generator.count(said) == 12
     assert host.requests[0][0] == "POST /tokenize HTTP/1.1"
     assert await generator.count(said) == await make().count(said) >= len("Grüße 😀".encode())
+
+
+async def test_a_default_adapter_answers_unless_another_one_or_the_base_is_asked_for(host: Host, make: Make) -> None:
+    generator = make(adapter="hr@1")
+    assert generator.info.adapter == "hr@1"
+    for asked_for, sent, told in ((None, "hr@1", "hr@1"), ("b@2", "b@2", "b@2"), ("m", "m", None)):
+        host.scripts = [(200, words("{}"))]
+        final = await generator.complete(asked(adapter=asked_for))
+        assert (host.requests[-1][2]["model"], final.generator.adapter) == (sent, told)
+    host.scripts = [(200, [json.dumps({"data": [{"id": "m"}]})])]
+    with pytest.raises(GeneratorUnavailable, match="adapter 'hr@1'"):
+        await generator.check()
+    host.scripts = [(200, [json.dumps({"data": [{"id": "m"}, {"id": "hr@1"}]})])]
+    await generator.check()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+async def test_an_event_ends_where_its_line_does_and_at_no_other_character(host: Host, make: Make, end: str) -> None:
+    said = "one\u2028two\u2029three\x85four"
+    chunk = {"choices": [{"delta": {"content": said}, "finish_reason": "stop"}]}
+    line = json.dumps(chunk, ensure_ascii=False)
+    host.scripts = [(200, [f"data: {line[:40]}", 0.01, f"{line[40:]}{end}{end}data: [DONE]{end}{end}"])]
+    assert (await make().complete(asked())).text == said
