@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any
@@ -42,7 +43,7 @@ class LocalGenerator:
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
         self._files = look(settings)
-        self._digests = {name: adapter_digest(path) for name, path in settings.adapters.items()}
+        self._adapters = _digest({name: adapter_digest(path) for name, path in sorted(settings.adapters.items())})
         # The grammar's state and the adapter in force belong to the model: two threads would mix requests.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="local model")
         self._loading: asyncio.Future[LocalModel] | None = None
@@ -51,7 +52,7 @@ class LocalGenerator:
 
     @property
     def info(self) -> GeneratorInfo:
-        """The model's name, and the digest of its files once it is loaded."""
+        """The model's name; once it is loaded, the digests of its files and of all adapters, whichever answers."""
         return self._info(self._settings.adapter)
 
     def begin(self) -> None:
@@ -176,10 +177,13 @@ class LocalGenerator:
     def _info(self, adapter: str | None) -> GeneratorInfo:
         name = self._files.name
         done = self._loading is not None and self._loading.done() and self._loading.exception() is None
-        parts = [name, self._outcome().digest if done else ""]
-        if adapter is not None:
-            parts.append(self._digests[adapter])
-        return GeneratorInfo(name=name, fingerprint=":".join(filter(None, parts)), adapter=adapter)
+        fingerprint = f"{name}:{self._outcome().digest}{self._adapters}" if done else name
+        return GeneratorInfo(name=name, fingerprint=fingerprint, adapter=adapter)
+
+
+def _digest(adapters: Mapping[str, str]) -> str:
+    """Whatever stands under the adapters' names, in short; nothing without any."""
+    return f"+{hashlib.sha256(repr(adapters).encode()).hexdigest()[:8]}" if adapters else ""
 
 
 def _work(

@@ -6,9 +6,10 @@ https://huggingface.co/docs/transformers/main_classes/text_generation
 from __future__ import annotations
 
 import codecs
+import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +57,7 @@ class LocalModel:
             self._grammar = Grammar(self._model, self._tokenizer)
             self._adapters = Adapters(self._model, settings.adapters)
             self.digest = f"{digest_of(files.folder, stopped)}-{weights.kind}"
-        self._ends = weights.ends
+        self._ends, self._layers = weights.ends, weights.layers
         self._counting = threading.Lock()
         for name in (None, *sorted(settings.adapters)):
             self._probe(name, stopped)
@@ -84,7 +85,8 @@ class LocalModel:
                     f"and {request.max_tokens:,} more. Ask for less at once, or lower FOOTNOTE_AGENTS__MAX_TOKENS."
                 )
             heard = _Heard(ends=self._ends, bytes_of=self._grammar.written, tell=tell, stopped=stopped)
-            self._generate(request, adapter, prompt, heard)
+            with self._stopping_between_layers(heard):
+                self._generate(request, adapter, prompt, heard)
         if heard.gone:
             log.info("an answer was given up after %d tokens: nobody waits for it", heard.count)
             raise Stopped
@@ -110,6 +112,19 @@ class LocalModel:
                 streamer=heard,
                 **_sampling(request.temperature),
             )
+
+    @contextlib.contextmanager
+    def _stopping_between_layers(self, heard: _Heard) -> Iterator[None]:
+        """Asks before each layer, too, since a long prompt is read at once and may take a CPU a minute."""
+
+        def look(*_: Any) -> None:
+            if heard.done():
+                raise Stopped
+
+        with contextlib.ExitStack() as stack, contextlib.suppress(Stopped):
+            for layer in self._layers:
+                stack.callback(layer.register_forward_pre_hook(look).remove)
+            yield
 
     def _tokens(self, messages: Sequence[Message]) -> list[int]:
         with self._counting:  # tokenizers are not made for two threads at once
@@ -170,7 +185,7 @@ class _Heard:
         """Called by `generate` after the last token."""
 
     def done(self) -> bool:
-        """Asked by `generate` after each token."""
+        """Whether nobody waits for it any more."""
         self.gone = self.gone or (not self.ended and self.stopped())
         return self.gone
 

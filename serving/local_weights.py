@@ -18,9 +18,10 @@ log = logging.getLogger("footnote.generator")
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """A model and its tokenizer; the tokens that end an output; type and quantization in short."""
+    """A model, its layers and its tokenizer; the tokens that end an output; the weights' type in short."""
 
     model: Any
+    layers: tuple[Any, ...]
     tokenizer: Any
     ends: tuple[int, ...]
     kind: str
@@ -30,6 +31,7 @@ def load_weights(settings: LocalSettings, folder: Path) -> Weights:
     """Loads both. Raises `ConfigurationError` for what cannot be loaded here, and what torch raises without memory."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers.modeling_layers import GradientCheckpointingLayer
     from transformers.utils import logging as words
 
     words.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -64,7 +66,8 @@ def load_weights(settings: LocalSettings, folder: Path) -> Weights:
         raise ConfigurationError(f"The model in {folder} has no chat template. Name an instruction-tuned model.")
     kind = settings.quantization if settings.quantization != "none" else str(model.dtype).removeprefix("torch.")
     log.info("the model in %s is loaded on %s (%s) after %.1f s", folder, device, kind, time.monotonic() - since)
-    return Weights(model=model, tokenizer=tokenizer, ends=ends, kind=kind)
+    layers = tuple(part for part in model.modules() if isinstance(part, GradientCheckpointingLayer))
+    return Weights(model=model, layers=layers, tokenizer=tokenizer, ends=ends, kind=kind)
 
 
 def _device(named: str) -> str:

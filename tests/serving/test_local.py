@@ -108,7 +108,7 @@ async def test_the_base_and_each_adapter_answer_by_name_and_differently(generato
     assert [each.generator.adapter for each in said] == [None, "a", "b", None, None]
     assert len({each.text for each in said}) == 3
     assert said[0].text == said[3].text == said[4].text
-    assert len({each.generator.fingerprint for each in said}) == 3
+    assert {each.generator.fingerprint for each in said} == {generator.info.fingerprint}
     with pytest.raises(GeneratorUnavailable, match="no adapter 'c'; there is a, b, base"):
         await generator.complete(request(adapter="c"))
 
@@ -121,6 +121,7 @@ async def test_requests_of_different_adapters_at_once_do_not_mix(generator: Loca
     assert [each.text for each in said] == [alone[name] for name in asked]
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing")
 async def test_the_adapter_of_the_settings_answers_where_none_is_asked_for(
     random_model: Path, generator: LocalGenerator, tmp_path: Path
 ) -> None:
@@ -132,6 +133,7 @@ async def test_the_adapter_of_the_settings_answers_where_none_is_asked_for(
     said = await other.complete(request())
     assert said.generator == other.info
     assert said.generator.adapter == "hr@1.2"
+    assert said.generator.fingerprint != generator.info.fingerprint  # which tells of all adapters
     assert said.text == (await generator.complete(request(adapter="b"))).text
     assert (await other.complete(request(adapter="base"))).text == (await generator.complete(request())).text
     await other.close()
@@ -205,6 +207,17 @@ async def test_a_deadline_stops_it(generator: LocalGenerator, caplog: pytest.Log
     await generator.idle()
     (count,) = given_up(caplog)
     assert count < MOST - 1_000
+
+
+async def test_a_long_prompt_is_not_read_to_its_end_for_nobody(
+    generator: LocalGenerator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "footnote.generator")
+    long = (Message(role="user", content="word " * 3_500),)  # 7,000 tokens
+    with pytest.raises(DeadlineExceeded):
+        await generator.complete(request(messages=long, max_tokens=100, timeout=0.1))
+    await generator.idle()
+    assert given_up(caplog) in ([0], [])  # none where it was not even begun
 
 
 async def test_others_get_their_turn_while_it_writes(generator: LocalGenerator) -> None:
