@@ -35,6 +35,7 @@ async def _rebuild(shop: Workshop, version_id: str) -> None:
         version = await shop.store.documents.version(version_id)
         log.info("putting %s back into the index", version.external_id)
         await Build(shop).index(version, f"repair-{version.id}", _silent)
+        await shop.store.corpus.change(version.collection)
     except FootnoteError as error:
         log.error("version %s cannot be put back into the index: %s", version_id, error.message)
 

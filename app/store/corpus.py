@@ -24,7 +24,7 @@ _ALL_SQLITE = str(_ALL.compile(dialect=sqlite.dialect(paramstyle="qmark")))
 
 
 class Corpus:
-    """Asks in which version the collections stand."""
+    """In which version the collections stand."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -34,6 +34,11 @@ class Corpus:
         wanted = frozenset(collections)
         found = {name: version for name, version in await self._rows() if not wanted or name in wanted}
         return codec.dump(found)
+
+    async def change(self, collection: str) -> None:
+        """Gives a collection another version, where more is found in it though the store has not changed."""
+        async with self._database.write() as connection:
+            await changed(connection, collection)
 
     async def _rows(self) -> list[Any]:
         if self._database.dialect == "sqlite":

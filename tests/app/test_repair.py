@@ -46,6 +46,7 @@ async def test_a_mend_that_is_broken_off_again_and_again_goes_on(yard: Any) -> N
     embedded = len(yard.shop.embedder.calls)
     assert len(whole) >= 8
     yard.index.points.clear()
+    before = await yard.store.corpus.version()
 
     deaths = 0
     for _ in range(50):
@@ -57,10 +58,13 @@ async def test_a_mend_that_is_broken_off_again_and_again_goes_on(yard: Any) -> N
 
     assert deaths >= 2
     assert yard.index.points == whole
+    assert await yard.store.corpus.version() != before, "what was answered without them is not remembered"
     assert len(yard.shop.embedder.calls) == embedded, "the vectors were kept"
     counts = await yard.index.versions()
+    version = await yard.store.corpus.version()
     await repair(yard.shop)
     assert await yard.index.versions() == counts
+    assert await yard.store.corpus.version() == version, "nothing was put back"
 
 
 async def test_points_of_what_no_longer_answers_go(yard: Any) -> None:

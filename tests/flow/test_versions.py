@@ -16,14 +16,26 @@ def words(server: Server, query: str) -> str:
     return " ".join(hit["text"] for hit in server.search(query, limit=20))
 
 
+def answered(server: Server) -> tuple[str, bool]:
+    """What the limit is said to be, and whether it was said before."""
+    answer = server.ask("What is the limit of the zorblax?")
+    return next(number for number in ("100", "250") if number in answer["statements"][0]["text"]), answer["cached"]
+
+
 def test_a_new_version_replaces_the_old_and_a_delete_holds_at_once(server: Server) -> None:
     first = server.ingest("rule.md", b"# Rule\n\nThe limit of the zorblax is 100 units.\n")
     assert "100 units" in words(server, "limit of the zorblax")
+    assert answered(server) == ("100", False)
+    while (again := answered(server)) != ("100", True):  # a job of another test may have ended in between
+        assert again == ("100", False)
     second = server.ingest("rule.md", b"# Rule\n\nThe limit of the zorblax is 250 units.\n")
     assert second["document_id"] == first["document_id"]
     found = words(server, "limit of the zorblax")
     assert "250 units" in found
     assert "100 units" not in found
+    assert answered(server) == ("250", False)
+    while (again := answered(server)) != ("250", True):  # a job of another test may have ended in between
+        assert again == ("250", False)
 
     server.call("DELETE", f"/v1/documents/{first['document_id']}")
     assert "zorblax" not in words(server, "limit of the zorblax")
