@@ -35,6 +35,7 @@ TAGS = [
     {"name": "conversations", "description": "Threads of questions."},
     {"name": "feedback", "description": "What people think of answers."},
     {"name": "openai", "description": "The same answers for OpenAI's clients."},
+    {"name": "adapters", "description": "Fine-tuned variants of the model, on its engines."},
     {"name": "session", "description": "Who calls, and signing in from a browser."},
     {"name": "health", "description": "For orchestrators and monitors."},
 ]

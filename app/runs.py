@@ -38,6 +38,7 @@ class Question:
     collections: tuple[str, ...] = ()
     filters: Filters = field(default_factory=Filters)
     history: tuple[Message, ...] | None = None
+    adapter: str | None = None
     fresh: bool = False
 
 
@@ -102,6 +103,7 @@ class AnswerRuns:
             history=await _history(services, question),
             collections=question.collections,
             filters=question.filters,
+            adapter=question.adapter,
             fresh=question.fresh,
         )
         await services.streams.open(request.id, question.caller.id)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.adapters import Adapters
 from app.answer_cache import Answering, RememberedAnswers
 from app.answer_keys import ground
 from app.settings import Settings
@@ -53,6 +54,7 @@ class Services:
     index: VectorIndex
     searcher: Searcher
     generator: Generator
+    adapters: Adapters
     answerer: Answering
     sharing: Sharing
     generation: int

@@ -14,6 +14,7 @@ from pathlib import Path
 from agents.answer import Answerer
 from agents.judging import Judge
 from app import indexes
+from app.adapters import open_adapters
 from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
 from app.gaps import CandidSearcher, Gaps
@@ -224,6 +225,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         written = writing(settings, embed)
         stack.push_async_callback(written.generator.close)
         written.begin()  # a model loads beside the listening server; /readyz says so, and questions wait for it
+        adapters = open_adapters(settings, written.generator.info.name)
+        stack.push_async_callback(adapters.close)
         judging = await asyncio.to_thread(judge, settings, written)
         uploads = Unfinished(settings.data_dir / "uploads", settings.http)
         await stack.enter_async_context(uploads.swept())
@@ -237,6 +240,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             index=index,
             searcher=search,
             generator=written.generator,
+            adapters=adapters,
             queue=written.queue,
             answerer=Answerer(search, written.generator, embed, settings.agents, window=written.window, judge=judging),
             sharing=sharing,

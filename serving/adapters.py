@@ -12,10 +12,11 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import ConfigurationError, Conflict, FootnoteError, NotFound, Unavailable
+from core.errors import ConfigurationError, Conflict, FootnoteError, GeneratorUnavailable, NotFound, Unavailable
 from serving.endpoint import Endpoint
 from serving.engine import probe
 from serving.openai_compatible import OpenAICompatibleGenerator
@@ -53,11 +54,23 @@ def adapter_digest(folder: Path) -> str:
     return digest.hexdigest()[:DIGEST_CHARS]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """What one engine serves: its adapters with the folders they were loaded from; or why it does not say."""
+
+    url: str
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None
+
+
 class EngineAdapters:
-    """The adapters of every engine that serves one model; what is done is done on all of them or on none."""
+    """The adapters of every engine that serves one model; what is done is done on all of them or on none, and one thing
+    after another."""
 
     def __init__(self, engines: Sequence[EndpointSettings]) -> None:
         self._engines = [_Engine(settings) for settings in engines]
+        self._hands = asyncio.Lock()
+        self._leaving: set[str] = set()
 
     async def close(self) -> None:
         """Closes its connections."""
@@ -65,9 +78,14 @@ class EngineAdapters:
             await engine.close()
 
     async def names(self) -> frozenset[str]:
-        """The adapters that every engine serves. Raises `GeneratorUnavailable`."""
-        listings = [await engine.adapters() for engine in self._engines]
-        return frozenset.intersection(*(frozenset(listing) for listing in listings)) if listings else frozenset()
+        """The adapters that every engine serves, but those being unloaded. Raises `GeneratorUnavailable`."""
+        listings = await asyncio.gather(*(engine.adapters() for engine in self._engines))
+        common = frozenset.intersection(*(frozenset(listing) for listing in listings)) if listings else frozenset()
+        return common - self._leaving
+
+    async def listings(self) -> tuple[Listing, ...]:
+        """What each engine serves. Never raises: one that does not answer says so."""
+        return tuple(await asyncio.gather(*(engine.listing() for engine in self._engines)))
 
     async def load(self, title: str, folder: Path) -> str:
         """Loads an adapter everywhere and has it write under a schema; returns its name. Doing it again does nothing.
@@ -76,7 +94,11 @@ class EngineAdapters:
         another folder under this name, `GeneratorUnavailable` where one does not take it. Then none has it.
         """
         name = await asyncio.to_thread(adapter_name, title, folder)
-        path = str(folder.absolute())
+        async with self._hands:
+            await self._load(name, str(folder.absolute()))
+        return name
+
+    async def _load(self, name: str, path: str) -> None:
         fresh: list[_Engine] = []
         try:
             for engine in self._engines:
@@ -91,13 +113,20 @@ class EngineAdapters:
             for engine in fresh:
                 await engine.forget(name)
             raise
-        return name
 
     async def unload(self, name: str, seconds: float = 60.0) -> None:
         """Waits until no engine has a request for it, then removes it; whoever calls this has stopped asking for it.
 
         Raises `NotFound` where no engine has it, `Unavailable` where requests do not end in time (then all keep it).
         """
+        async with self._hands:
+            self._leaving.add(name)
+            try:
+                await self._unload(name, seconds)
+            finally:
+                self._leaving.discard(name)
+
+    async def _unload(self, name: str, seconds: float) -> None:
         holding = [engine for engine in self._engines if name in await engine.adapters()]
         if not holding:
             raise NotFound(f"No engine serves an adapter named {name}.")
@@ -115,7 +144,7 @@ class _Engine:
     """One engine's adapters."""
 
     def __init__(self, settings: EndpointSettings) -> None:
-        self._model = settings.model
+        self._url = settings.base_url
         self._endpoint = Endpoint(settings)
         self._generator = OpenAICompatibleGenerator(settings)
 
@@ -128,9 +157,21 @@ class _Engine:
         listing = await self._endpoint.ask("GET", "/models", None, _SHORT)
         return {each["id"]: str(each.get("root")) for each in listing["data"] if each.get("parent") is not None}
 
+    async def listing(self) -> Listing:
+        try:
+            return Listing(url=self._url, adapters=await self.adapters())
+        except FootnoteError as error:
+            return Listing(url=self._url, problem=error.message)
+
     async def load(self, name: str, path: str) -> None:
         body = {"lora_name": name, "lora_path": path}
-        await self._endpoint.text("POST", "/load_lora_adapter", body, _LOAD_SECONDS)
+        try:
+            await self._endpoint.text("POST", "/load_lora_adapter", body, _LOAD_SECONDS)
+        except GeneratorUnavailable as error:
+            raise GeneratorUnavailable(
+                f"An engine did not take {name}. It must be started with FOOTNOTE_SERVING__ENGINE__LORA=true, see the "
+                f"folder under the same path and allow the adapter's rank; its log says more. {error.message}"
+            ) from None
 
     async def verify(self, name: str, path: str) -> None:
         if (await self.adapters()).get(name) != path:

@@ -49,7 +49,8 @@ class _Chunk(BaseModel):
 
 
 class OpenAICompatibleGenerator:
-    """Chat completions under a JSON schema. What `adapter` names is asked for as a model of its own."""
+    """Chat completions under a JSON schema. What `adapter` names is asked for as a model of its own; the model's own
+    name is the base, whichever adapter answers by default."""
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._settings = settings
@@ -60,7 +61,7 @@ class OpenAICompatibleGenerator:
     @property
     def info(self) -> GeneratorInfo:
         """The model's name; the fingerprint has what the server last told of itself."""
-        return self._info(None, self._fingerprint)
+        return self._info(self._adapter(None), self._fingerprint)
 
     async def complete(self, request: GenerationRequest) -> Generation:
         """The whole output. Raises `GeneratorUnavailable`, `GenerationInvalid` or `DeadlineExceeded`."""
@@ -82,19 +83,25 @@ class OpenAICompatibleGenerator:
             text="",
             final=Generation(
                 text=told.whole(request.max_tokens),
-                generator=self._info(request.adapter, told.fingerprint),
+                generator=self._info(self._adapter(request.adapter), told.fingerprint),
                 usage=told.usage,
             ),
         )
 
     async def check(self) -> None:
-        """Asks for the list of models. Raises `GeneratorUnavailable` where the model is not on it."""
+        """Asks for the list of models. Raises `GeneratorUnavailable` where the model, or the adapter that answers by
+        default, is not on it."""
         names = [str(each.get("id")) for each in await self._models()]
+        listed = ", ".join(sorted(names)[:10]) or "none"
         if self._settings.model not in names:
-            listed = ", ".join(sorted(names)[:10]) or "none"
             raise GeneratorUnavailable(
                 f"The model's server does not list {self._settings.model!r}; it has {listed}. "
                 "Set FOOTNOTE_SERVING__ENDPOINT__MODEL to one of them."
+            )
+        if (adapter := self._adapter(None)) is not None and adapter not in names:
+            raise GeneratorUnavailable(
+                f"The model's server does not list the adapter {adapter!r}; it has {listed}. Load it, or set "
+                "FOOTNOTE_SERVING__ENDPOINT__ADAPTER to one of them."
             )
 
     async def close(self) -> None:
@@ -131,6 +138,11 @@ class OpenAICompatibleGenerator:
         found = listing.get("data") if isinstance(listing, dict) else None
         return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
+    def _adapter(self, asked: str | None) -> str | None:
+        """The adapter that answers where this one is asked for; None is the base."""
+        name = asked or self._settings.adapter
+        return None if name == self._settings.model else name
+
     def _info(self, adapter: str | None, fingerprint: str | None) -> GeneratorInfo:
         model = self._settings.model
         return GeneratorInfo(
@@ -140,7 +152,7 @@ class OpenAICompatibleGenerator:
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         schema = dict(request.schema) if self._settings.string_lengths else _without_lengths(request.schema)
         body: dict[str, Any] = {
-            "model": request.adapter or self._settings.model,
+            "model": self._adapter(request.adapter) or self._settings.model,
             "messages": as_dicts(request.messages),
             "response_format": {
                 "type": "json_schema",

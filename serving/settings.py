@@ -14,6 +14,12 @@ class Room(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _address(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return value.rstrip("/")
+
+
 class ExtractiveSettings(Room):
     """Answering in the documents' own sentences."""
 
@@ -39,6 +45,10 @@ class EndpointSettings(Room):
     )
     api_key: SecretStr | None = Field(default=None, description="The bearer token, if the server asks for one.")
     model: str = Field(default="", description="The model's name as the server lists it under `/v1/models`.")
+    adapter: str | None = Field(
+        default=None,
+        description="The adapter that answers where none is asked for; unset is the model. The server must list it.",
+    )
     flavour: Literal["vllm", "generic"] = Field(
         default="generic",
         description="vllm: prompts are counted by the engine's own tokenizer, and callers who may not read the same "
@@ -78,9 +88,30 @@ class EndpointSettings(Room):
     @field_validator("base_url")
     @classmethod
     def _an_address(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value.rstrip("/")
+        return _address(value)
+
+
+class AdapterSettings(Room):
+    """LoRA adapters that are loaded onto vLLM while it runs, by `footnote adapters` and `/v1/adapters`."""
+
+    directory: Path | None = Field(
+        default=None,
+        description="Folder below which adapters may be loaded from; the engines see it under the same path. Unset: "
+        "none are loaded.",
+    )
+    engines: tuple[str, ...] = Field(
+        default=(),
+        description="JSON list of every engine's address, `/v1` included, where several stand behind "
+        "FOOTNOTE_SERVING__ENDPOINT__BASE_URL; empty means that it is the only one.",
+    )
+    drain_seconds: float = Field(
+        default=60.0, gt=0, description="Time that answers being written with an adapter get before it is kept loaded."
+    )
+
+    @field_validator("engines")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_address(each) for each in value)
 
 
 class EngineSettings(Room):
@@ -177,4 +208,5 @@ class ServingSettings(Room):
     extractive: ExtractiveSettings = ExtractiveSettings()
     endpoint: EndpointSettings = EndpointSettings()
     local: LocalSettings = LocalSettings()
+    adapters: AdapterSettings = AdapterSettings()
     engine: EngineSettings = EngineSettings()

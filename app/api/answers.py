@@ -19,7 +19,7 @@ from app.auth import Caller
 from app.errors import problem
 from app.runs import AnswerRuns, Question
 from app.streams import StreamEvent
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, Forbidden, NotFound
 from core.types import Principal
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ class AskRequest(Request):
     cache: bool = Field(
         default=True,
         description="false: write the answer anew, though one may be remembered. So does `Cache-Control: no-cache`.",
+    )
+    adapter: str | None = Field(
+        default=None, min_length=1, max_length=128, description="The adapter to write it, for administrators to choose."
     )
     stream: bool = Field(default=False, description="Answer with server-sent events.")
 
@@ -77,7 +80,7 @@ def _both() -> dict[int | str, dict[str, Any]]:
     summary="Ask a question",
     operation_id="ask",
     response_model=Answer,
-    responses={**_both(), **problems(404, 409, 429, 502, 504)},
+    responses={**_both(), **problems(403, 404, 409, 429, 502, 504)},
     dependencies=RATED,
 )
 async def ask(
@@ -91,6 +94,10 @@ async def ask(
     cache_control: CacheControl = None,
 ) -> HttpResponse:
     """Leaving a stream does not stop the answer: read on with `GET /v1/answers/{id}/events`, or cancel it."""
+    if body.adapter is not None:
+        if not caller.admin:
+            raise Forbidden("Only administrators choose the adapter that answers. Ask without one.")
+        await services.adapters.require(body.adapter)
     # Streamed or not, the connection is held until the answer is there.
     at_end.callback(await limits.streams.hold(caller, services.sharing.leases))
     question = Question(
@@ -99,6 +106,7 @@ async def ask(
         conversation_id=body.conversation_id,
         collections=(body.collection,) if body.collection else (),
         filters=body.filters.narrowed(),
+        adapter=body.adapter,
         fresh=not body.cache or forbids_cache(cache_control),
     )
     answer_id = await _begin(services, runs, question, key, body.model_dump_json())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.api import (
+    adapters,
     answers,
     changes,
     collections,
@@ -42,6 +43,7 @@ def routers() -> tuple[APIRouter, ...]:
         conversations.router,
         feedback.router,
         openai.router,
+        adapters.router,
         session.router,
         stats.router,
         health.router,

@@ -8,7 +8,19 @@ import sys
 
 import typer
 
-from app.cli import admin, collections, configuration, doctor, engine, evaluate, ingest, library, questions, serve
+from app.cli import (
+    adapters,
+    admin,
+    collections,
+    configuration,
+    doctor,
+    engine,
+    evaluate,
+    ingest,
+    library,
+    questions,
+    serve,
+)
 from app.cli.output import Exit, fail
 from core.errors import ConfigurationError, FootnoteError, InvalidFilter, NotFound, Unavailable
 
@@ -29,6 +41,7 @@ cli.command("ask")(questions.ask)
 cli.add_typer(library.documents, name="documents")
 cli.add_typer(library.jobs, name="jobs")
 cli.add_typer(collections.collections, name="collections")
+cli.add_typer(adapters.adapters, name="adapters")
 cli.command("reindex")(admin.reindex)
 cli.command("backup")(admin.backup)
 cli.command("restore")(admin.restore)

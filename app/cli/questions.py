@@ -51,6 +51,7 @@ def ask(
     collection: Collection = None,
     conversation: Annotated[str | None, typer.Option(help="Go on with this conversation.")] = None,
     filters: Filter = None,
+    adapter: Annotated[str | None, typer.Option(help="The adapter to write it, for administrators.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Have it written anew, not given again.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -59,6 +60,7 @@ def ask(
         "question": question,
         **({"collection": collection} if collection else {}),
         **({"conversation_id": conversation} if conversation else {}),
+        **({"adapter": adapter} if adapter else {}),
         **({"cache": False} if fresh else {}),
         **parsed(filters or []),
     }

@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from agents.answer import Answerer
+from app.adapters import Adapters, open_adapters
 from app.main import create_app
 from app.services import IndexState, Services, remembering
 from app.settings import ApiKey, AuthSettings, HttpSettings, Settings
@@ -205,6 +206,7 @@ class World:
     generation: int
     lacking: tuple[int, int] = (0, 0)
     judge: Any = None
+    adapters: Adapters | None = None
     drawn: list[tuple[Path, int, tuple[Box, ...]]] = field(default_factory=list)
     app: FastAPI = field(init=False)
     http: httpx.AsyncClient = field(init=False)
@@ -315,6 +317,7 @@ async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
         searcher=SharingSearcher(world.searcher, sharing),
         generator=generator,
         queue=queue,
+        adapters=world.adapters or open_adapters(world.settings, generator.info.name),
         answerer=Answerer(
             SharingSearcher(world.searcher, sharing),
             generator,
