@@ -95,8 +95,7 @@ class RememberedAnswers:
     async def _looked_up(self, request: AnswerRequest, version: str) -> tuple[Outcome, Kept | None]:
         if request.fresh:
             return "fresh", None
-        now = self.generator.info
-        key = key_of(self.ground, request, version, replace(now, adapter=request.adapter or now.adapter))
+        key = key_of(self.ground, request, version, self.generator.info)
         value = await self.cache.get(key)
         kept = None if value is None else unpacked(key, value)
         if kept is None:

@@ -30,7 +30,8 @@ def ground(settings: Settings, *parts: str) -> str:
 def key_of(ground: str, request: AnswerRequest, version: str, generator: GeneratorInfo) -> str:
     """The key of an answer to a request by a generator, over the corpus in a version.
 
-    Who asks counts by what he may read, and not by his name. The conversation counts to the letter.
+    Who asks counts by what he may read, and not by his name. The conversation counts to the letter. The adapter is the
+    one asked for, whatever the generator says of itself.
     """
     caller = request.principal
     return _digest(
@@ -42,7 +43,7 @@ def key_of(ground: str, request: AnswerRequest, version: str, generator: Generat
             [[turn.role, turn.content] for turn in request.history],
             sorted(set(request.collections)),
             asdict(request.filters),
-            [generator.name, generator.fingerprint, generator.adapter],
+            [generator.name, generator.fingerprint, request.adapter or generator.adapter],
         ]
     )
 

@@ -83,6 +83,13 @@ def test_every_key_of_these_is_another() -> None:
     assert len(set(keys)) == len(keys)
 
 
+def test_the_adapter_is_the_one_asked_for_or_the_default() -> None:
+    asked = replace(REQUEST, adapter="a@1")
+    assert key(asked) != key()
+    assert key(asked) == key(asked, generator=replace(WRITER, adapter="a@2"))
+    assert key(asked) == key(generator=replace(WRITER, adapter="a@1"))
+
+
 def test_who_it_is_and_the_order_of_things_are_not_in_it() -> None:
     same = [
         replace(REQUEST, id="b", fresh=True, question=" How much leave?\n"),
