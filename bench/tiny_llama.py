@@ -1,8 +1,8 @@
 """A small Llama with random weights, a byte-level BPE tokenizer and a chat template, made in seconds.
 
-`python -m bench.tiny_llama FOLDER [--seed N] [--layers N] [--adapter NAME …]`; adapters get folders of their own
-beside it. It says nothing sensible, and that is what it is for: what it writes under a schema, the engine made it
-write. The same seed gives the same weights.
+`python -m bench.tiny_llama FOLDER [--seed N] [--hidden N] [--layers N] [--adapter NAME …]`; adapters get folders of
+their own beside it. It says nothing sensible, and that is what it is for: what it writes under a schema, the engine
+made it write. The same seed gives the same weights.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY = 2_000
@@ -23,34 +24,34 @@ TEMPLATE = (
 
 def build(folder: Path, seed: int = 7, hidden: int = 64, layers: int = 2) -> Path:
     """Writes the model and its tokenizer into a folder, and returns the folder."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=_tokenizer(),
-        model_max_length=WINDOW,
-        pad_token="<|pad|>",
-        eos_token="<|end|>",
-        chat_template=TEMPLATE,
-    )
+    tokenizer = read_tokenizer(VOCABULARY)
     tokenizer.save_pretrained(folder)
+    far_from_uniform = 0.3  # answers differ from prompt to prompt
+    new_model(tokenizer, seed, hidden, layers, heads=2, initializer_range=far_from_uniform).save_pretrained(folder)
+    return folder
+
+
+def new_model(tokenizer: Any, seed: int, hidden: int, layers: int, heads: int, **settings: Any) -> Any:
+    """A Llama of random weights that fits a tokenizer."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=hidden,
         intermediate_size=2 * hidden,
         num_hidden_layers=layers,
-        num_attention_heads=2,
-        num_key_value_heads=2,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
         max_position_embeddings=WINDOW,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
-        initializer_range=0.3,  # far from uniform: answers differ from prompt to prompt
         dtype="float32",
+        **settings,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    return LlamaForCausalLM(config)
 
 
 def build_adapter(folder: Path, base: Path, seed: int, rank: int = 4) -> Path:
@@ -84,15 +85,18 @@ def build_adapter(folder: Path, base: Path, seed: int, rank: int = 4) -> Path:
     return folder
 
 
-def _tokenizer():  # type: ignore[no-untyped-def]
+def read_tokenizer(vocabulary: int, single_digits: bool = False) -> Any:
     """Trained on the repository's own prose; every byte has a token, so any text can be read."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    parts = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, parts]) if single_digits else parts
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=list(SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -100,16 +104,23 @@ def _tokenizer():  # type: ignore[no-untyped-def]
     texts = [path.read_text("utf-8") for path in sorted((ROOT / "examples").rglob("*.md"))]
     texts += [path.read_text("utf-8") for path in sorted((ROOT / "agents").rglob("*.md"))]
     tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=WINDOW,
+        pad_token="<|pad|>",
+        eos_token="<|end|>",
+        chat_template=TEMPLATE,
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--adapter", action="append", default=[])
     given = parser.parse_args()
-    print(build(given.folder, given.seed, layers=given.layers))
+    print(build(given.folder, given.seed, given.hidden, given.layers))
     for number, name in enumerate(given.adapter, start=1):
         print(build_adapter(given.folder.parent / name, given.folder, given.seed + number))
