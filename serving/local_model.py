@@ -22,7 +22,7 @@ from serving.local_files import digest_of, fetched
 from serving.local_weights import load_weights
 from serving.lora import Adapters
 from serving.settings import LocalSettings
-from serving.texts import Blanks, as_dicts, cut_off
+from serving.texts import Blanks, as_dicts, cut_off, without_system
 
 log = logging.getLogger("footnote.generator")
 
@@ -127,10 +127,18 @@ class LocalModel:
             yield
 
     def _tokens(self, messages: Sequence[Message]) -> list[int]:
+        from jinja2 import TemplateError
+
         with self._counting:  # tokenizers are not made for two threads at once
-            found: Any = self._tokenizer.apply_chat_template(
-                as_dicts(messages), add_generation_prompt=True, tokenize=True, return_dict=True
-            )
+            try:
+                return self._framed(as_dicts(messages))
+            except TemplateError:  # some refuse the role "system", by a template that raises
+                return self._framed(without_system(as_dicts(messages)))
+
+    def _framed(self, messages: list[dict[str, str]]) -> list[int]:
+        found: Any = self._tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=True, return_dict=True
+        )
         return list(found["input_ids"])
 
     def _probe(self, adapter: str | None, stopped: Callable[[], bool]) -> None:

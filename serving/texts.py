@@ -38,3 +38,11 @@ def as_dicts(messages: Sequence[Message]) -> list[dict[str, str]]:
     return [
         {"role": each.role, "content": each.content.encode("utf-8", "replace").decode("utf-8")} for each in messages
     ]
+
+
+def without_system(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The same for models that know no role "system": what it says comes at the head of the message after it."""
+    if len(messages) < 2 or messages[0]["role"] != "system":
+        return messages
+    head, following, *rest = messages
+    return [{**following, "content": f"{head['content']}\n\n{following['content']}"}, *rest]

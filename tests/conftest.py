@@ -162,7 +162,7 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bench.tiny_llama import build, build_adapter
 
     folder = tmp_path_factory.mktemp("random-model")
-    build(folder / "base")
+    build(folder / "base", layers=1)
     for seed, name in enumerate("ab", start=1):
         build_adapter(folder / name, folder / "base", seed)
     return folder

@@ -7,11 +7,8 @@ import json
 import logging
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +17,15 @@ import pytest
 import pytest_asyncio
 
 from agents.prompting import answer_messages
-from core.errors import ConfigurationError, DeadlineExceeded, GenerationInvalid, GeneratorUnavailable
-from core.types import GenerationRequest, Message, Source
+from bench.tiny_llama import build
+from core.errors import DeadlineExceeded, GenerationInvalid, GeneratorUnavailable
+from core.types import Message, Source
 from serving.local import LocalGenerator
-from serving.local_errors import translated
 from serving.local_files import digest_of
 from serving.local_weights import load_weights
 from serving.queue import QueuedGenerator
-from serving.settings import LocalSettings
+from tests.local_requests import ENDLESS, LONG, MOST, SHORT, request, settings
 from tests.many_answers import COUNT, are_held_to_their_schemas
-
-SHORT = {
-    "type": "object",
-    "properties": {"text": {"type": "string", "minLength": 40, "maxLength": 60}},
-    "required": ["text"],
-    "additionalProperties": False,
-}
-LONG = {**SHORT, "properties": {"text": {"type": "string", "minLength": 600, "maxLength": 900}}}
-"""Whatever the model would like to say, it has to go on for a while."""
-ENDLESS = {**SHORT, "properties": {"text": {"type": "string", "minLength": 30_000, "maxLength": 40_000}}}
-"""For what is cut off."""
-MOST = 7_000
-"""Tokens that an endless output may have."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -55,26 +39,10 @@ async def generator(random_model: Path) -> AsyncIterator[LocalGenerator]:
     await made.close()
 
 
-def settings(folder: Path, **given: Any) -> LocalSettings:
-    return LocalSettings.model_validate({"model": str(folder / "base"), "threads": 1, **given})
-
-
-def request(schema: dict[str, Any] = SHORT, adapter: str | None = None, **given: Any) -> GenerationRequest:
-    made = GenerationRequest(
-        task="answer",
-        messages=(Message(role="user", content="Tell a story."),),
-        schema=schema,
-        question="",
-        adapter=adapter,
-        max_tokens=MOST,
-        timeout=250,
-    )
-    return replace(made, **given)
-
-
 # ---- what it writes -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(900)
 async def test_two_hundred_answers_are_valid_and_cite_only_what_was_offered_for_them(
     generator: LocalGenerator, word_embedder: Any
 ) -> None:
@@ -139,11 +107,11 @@ async def test_the_adapter_of_the_settings_answers_where_none_is_asked_for(
     await other.close()
 
 
-@pytest.mark.parametrize("quantization", ["int8", "int4"])
-async def test_quantized_weights_take_less_and_are_held_to_the_schema_too(
-    random_model: Path, generator: LocalGenerator, quantization: str
+@pytest.mark.parametrize(("kind", "name"), [("quantization", "int8"), ("quantization", "int4"), ("dtype", "bfloat16")])
+async def test_smaller_weights_take_less_and_are_held_to_the_schema_too(
+    random_model: Path, kind: str, name: str
 ) -> None:
-    given = settings(random_model, quantization=quantization, adapters={"a": random_model / "a"})
+    given = settings(random_model, adapters={"a": random_model / "a"}, **{kind: name})
     sizes = [
         load_weights(each, random_model / "base").model.get_memory_footprint()
         for each in (given, settings(random_model))
@@ -153,8 +121,22 @@ async def test_quantized_weights_take_less_and_are_held_to_the_schema_too(
     said = [await made.complete(request(adapter=name)) for name in ("base", "a")]
     for each in said:
         jsonschema.validate(json.loads(each.text), SHORT)
-        assert f"-{quantization}" in each.generator.fingerprint
+        assert f"-{name}" in each.generator.fingerprint
     assert said[0].text != said[1].text
+    await made.close()
+
+
+async def test_a_template_without_a_system_role_gets_its_words_in_the_next_message(
+    random_model: Path, generator: LocalGenerator, tmp_path: Path
+) -> None:
+    base = shutil.copytree(random_model / "base", tmp_path / "base")
+    template = base / "chat_template.jinja"
+    refusing = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    template.write_text(refusing + template.read_text())
+    made = LocalGenerator(settings(tmp_path))
+    asked = request(messages=(Message(role="system", content="Be brief."), Message(role="user", content="Why?")))
+    joined = request(messages=(Message(role="user", content="Be brief.\n\nWhy?"),))
+    assert (await made.complete(asked)).text == (await generator.complete(joined)).text
     await made.close()
 
 
@@ -210,14 +192,18 @@ async def test_a_deadline_stops_it(generator: LocalGenerator, caplog: pytest.Log
 
 
 async def test_a_long_prompt_is_not_read_to_its_end_for_nobody(
-    generator: LocalGenerator, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    build(tmp_path / "base", layers=6)
+    made = LocalGenerator(settings(tmp_path))
+    await made.room(1)
     caplog.set_level(logging.INFO, "footnote.generator")
     long = (Message(role="user", content="word " * 3_500),)  # 7,000 tokens
     with pytest.raises(DeadlineExceeded):
-        await generator.complete(request(messages=long, max_tokens=100, timeout=0.1))
-    await generator.idle()
+        await made.complete(request(messages=long, max_tokens=100, timeout=0.1))
+    await made.idle()
     assert given_up(caplog) in ([0], [])  # none where it was not even begun
+    await made.close()
 
 
 async def test_others_get_their_turn_while_it_writes(generator: LocalGenerator) -> None:
@@ -265,93 +251,3 @@ async def test_what_does_not_fit_the_window_is_an_error_and_not_an_answer(genera
     assert await generator.room(1_000) == 7_192
     await generator.check()
     jsonschema.validate(json.loads((await generator.complete(request())).text), SHORT)
-
-
-@pytest.mark.parametrize(
-    ("broken", "says"),
-    [
-        ("nowhere", "no folder"),
-        ("no config", "no readable config.json"),
-        ("no writer", "BertModel"),
-        ("no weights", "safetensors"),
-        ("no template", "chat template"),
-        ("no adapter", "holds no adapter"),
-        ("no model named", "no model is named"),
-    ],
-)
-async def test_folders_that_cannot_work_are_told_before_anything_is_loaded(
-    random_model: Path, tmp_path: Path, broken: str, says: str
-) -> None:
-    base = shutil.copytree(random_model / "base", tmp_path / "base")
-    given: dict[str, Any] = {}
-    if broken == "nowhere":
-        given = {"model": str(tmp_path / "nowhere")}
-    elif broken == "no config":
-        (base / "config.json").write_text("{")
-    elif broken == "no writer":
-        config = json.loads((base / "config.json").read_text())
-        (base / "config.json").write_text(json.dumps({**config, "architectures": ["BertModel"]}))
-    elif broken == "no weights":
-        (base / "model.safetensors").rename(base / "pytorch_model.bin")
-    elif broken == "no template":
-        for path in (base / "chat_template.jinja", base / "tokenizer_config.json"):
-            path.unlink(missing_ok=True)
-    elif broken == "no adapter":
-        given = {"adapters": {"x": base}}
-    else:
-        given = {"model": ""}
-    with pytest.raises(ConfigurationError, match=says):
-        LocalGenerator(settings(tmp_path, **given))
-
-
-async def told(made: LocalGenerator) -> str:
-    """Why a model is not loaded, as a question and a readiness check learn it."""
-    with pytest.raises((ConfigurationError, GeneratorUnavailable)) as caught:
-        await made.complete(request())
-    with pytest.raises(type(caught.value), match=re.escape(str(caught.value))):
-        await made.check()
-    assert await made.count((Message(role="user", content="x" * 100),)) > 100  # never raises, estimates high
-    await made.close()
-    return f"{type(caught.value).__name__}: {caught.value}"
-
-
-async def test_what_shows_only_when_it_is_loaded_is_told_by_every_question(random_model: Path, tmp_path: Path) -> None:
-    from bench.tiny_llama import build, build_adapter
-
-    deep = build(tmp_path / "deep", layers=3)
-    build_adapter(tmp_path / "of another", deep, seed=3)
-    wide = build(tmp_path / "wide", hidden=128)
-    build_adapter(tmp_path / "too wide", wide, seed=3)
-    broken = shutil.copytree(random_model / "a", tmp_path / "broken")
-    (broken / "adapter_model.safetensors").write_bytes(b"no weights")
-    for folder in ("of another", "too wide", "broken"):
-        says = await told(LocalGenerator(settings(random_model, adapters={"x": tmp_path / folder})))
-        assert says.startswith("ConfigurationError: The adapter x in ")
-    weights = shutil.copytree(random_model / "base", tmp_path / "base") / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1_000])
-    assert "cannot be loaded" in await told(LocalGenerator(settings(tmp_path)))
-    assert "cannot use the device" in await told(LocalGenerator(settings(random_model, device="cuda:99")))
-
-
-async def test_want_of_memory_is_told_as_such() -> None:
-    import torch
-
-    with pytest.raises(GeneratorUnavailable, match="does not fit into memory"), translated():
-        torch.empty(1 << 50)
-    with pytest.raises(GeneratorUnavailable, match="RuntimeError"), translated():
-        torch.empty(2) @ torch.empty(3)
-
-
-async def test_a_server_with_another_generator_imports_none_of_it(root: Path) -> None:
-    program = (
-        "import sys\n"
-        "from app import wiring\n"
-        "from app.generators import writing\n"
-        "from app.settings import load_settings\n"
-        "from serving.local import LocalGenerator\n"
-        "settings = load_settings()\n"
-        "writing(settings, wiring.embedder(settings))\n"
-        "print(sorted({'torch', 'transformers', 'outlines', 'peft', 'llguidance'} & set(sys.modules)))\n"
-    )
-    found = subprocess.run([sys.executable, "-c", program], cwd=root, check=True, capture_output=True, text=True)
-    assert found.stdout.strip() == "[]"
