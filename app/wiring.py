@@ -119,7 +119,7 @@ def judge(settings: Settings, written: WritingParts) -> Judge | None:
     if settings.serving.generator == "extractive":
         raise ConfigurationError(
             "The extractive generator has no model that could judge. Set FOOTNOTE_AGENTS__JUDGE__KIND to nli or "
-            "similarity, or FOOTNOTE_SERVING__GENERATOR to openai_compatible."
+            "similarity, or FOOTNOTE_SERVING__GENERATOR to openai_compatible or local."
         )
     return GeneratorJudge(written.generator, chosen, written.window)
 

@@ -30,7 +30,7 @@ _PATIENCE = 60.0
 """Seconds that a prompt waits to be counted by a model that is being loaded."""
 _FRAME = 32
 """Tokens allowed for what a chat template puts around one message, where it cannot be asked."""
-CLOSED = "The generator was closed while it was writing. Ask again."
+CLOSED = "The generator was closed. Ask again once the server is up."
 
 
 class LocalGenerator:
@@ -136,6 +136,8 @@ class LocalGenerator:
 
     async def _loaded(self, deadline: float) -> LocalModel:
         """The model, once it is loaded. Raises why it is not."""
+        if self._closed.is_set():
+            raise GeneratorUnavailable(CLOSED)
         self.begin()
         assert self._loading is not None
         await asyncio.wait([self._loading], timeout=max(deadline - time.monotonic(), 0.0))

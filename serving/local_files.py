@@ -18,6 +18,8 @@ WRITES = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 """How transformers ends the names of models that write text."""
 READ = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 """What a model is read from. Weights in other formats can run code when they are loaded."""
+NOT_READ = ("*/*", "consolidated*")
+"""The same weights once more, for other programs."""
 _ON_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SETTING = "FOOTNOTE_SERVING__LOCAL__MODEL"
 _BLOCK = 1 << 22
@@ -64,7 +66,9 @@ def fetched(settings: LocalSettings) -> ModelFiles:
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     try:
-        folder = snapshot_download(settings.model, revision=settings.revision, allow_patterns=list(READ))
+        folder = snapshot_download(
+            settings.model, revision=settings.revision, allow_patterns=list(READ), ignore_patterns=list(NOT_READ)
+        )
     except (RepositoryNotFoundError, RevisionNotFoundError):
         raise ConfigurationError(
             f"The model hub has no {settings.model}, or does not show it to you. Correct {_SETTING}; for a model with "

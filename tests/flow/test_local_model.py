@@ -35,6 +35,7 @@ def server(new_server: Callable[..., Server], random_model: Path) -> Server:
 
 
 def test_it_answers_over_http_by_its_adapter(server: Server) -> None:
+    assert "The model base is being loaded" in server.log.read_text()  # beside the listening server, which said so
     for number in range(60):  # a model of random weights often says nothing
         told = list(events(server, f"What does rule {number} say about leave?"))
         name, answer = told[-1]

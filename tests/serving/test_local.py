@@ -235,6 +235,8 @@ async def test_questions_wait_for_a_model_that_is_being_loaded(random_model: Pat
     with pytest.raises(GeneratorUnavailable, match="was closed"):
         async for _ in stream:
             pass
+    with pytest.raises(GeneratorUnavailable, match="was closed"):
+        await made.complete(request())
 
 
 # ---- what it cannot do ----------------------------------------------------------------------------------------------
