@@ -122,13 +122,14 @@ class MemoryStreams:
                 return
 
     def _get(self, stream_id: str) -> _Stream:
-        self._forget()
-        try:
-            return self._streams[stream_id]
-        except KeyError:
-            raise NotFound(
-                f"There is no stream {stream_id}; finished ones can be read again only for a while."
-            ) from None
+        """Once an event, so it looks at this stream alone."""
+        stream = self._streams.get(stream_id)
+        if stream is None or self._past(stream):
+            raise NotFound(f"There is no stream {stream_id}; finished ones can be read again only for a while.")
+        return stream
+
+    def _past(self, stream: _Stream) -> bool:
+        return stream.finished_at is not None and self._clock() - stream.finished_at > self._retention
 
     def _forget(self, room_for: int = 0) -> None:
         """Drops finished streams that are past their time, then the oldest finished ones over capacity."""

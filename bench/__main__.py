@@ -10,6 +10,7 @@ RUNS: list[list[str]] = [
     [sys.executable, "-m", "bench.ingestion"],
     [sys.executable, "-m", "bench.server"],
     [sys.executable, "-m", "bench.page"],
+    [sys.executable, "-m", "bench.overhead"],
     [
         sys.executable,
         "-m",
