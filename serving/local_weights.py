@@ -30,7 +30,7 @@ class Weights:
 def load_weights(settings: LocalSettings, folder: Path) -> Weights:
     """Loads both. Raises `ConfigurationError` for what cannot be loaded here, and what torch raises without memory."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import GenerationConfig
     from transformers.modeling_layers import GradientCheckpointingLayer
     from transformers.utils import logging as words
 
@@ -39,15 +39,36 @@ def load_weights(settings: LocalSettings, folder: Path) -> Weights:
         torch.set_num_threads(settings.threads)
     device = _device(settings.device)
     since = time.monotonic()
+    model, tokenizer = _read(settings, folder, device)
+    model.eval()
+    if tokenizer.chat_template is None:
+        raise ConfigurationError(f"The model in {folder} has no chat template. Name an instruction-tuned model.")
+    ends = _ends(model, tokenizer, folder)
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        eos_token_id=list(ends), pad_token_id=ends[0]
+    )
+    kind = settings.quantization if settings.quantization != "none" else str(model.dtype).removeprefix("torch.")
+    log.info("the model in %s is loaded on %s (%s) after %.1f s", folder, device, kind, time.monotonic() - since)
+    layers = tuple(part for part in model.modules() if isinstance(part, GradientCheckpointingLayer))
+    return Weights(model=model, layers=layers, tokenizer=tokenizer, ends=ends, kind=kind)
+
+
+def _read(settings: LocalSettings, folder: Path, device: str) -> tuple[Any, Any]:
+    """The model and its tokenizer, all weights from the files."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    quantized = _quantized(settings)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=True,
             dtype=settings.dtype if settings.dtype == "auto" else getattr(torch, settings.dtype),
             device_map={"": device},
-            quantization_config=_quantized(settings),
+            quantization_config=quantized,
+            output_loading_info=True,
         )
     except Exception as error:  # broken files fail in as many ways as there are parts of transformers
         if is_memory(error):
@@ -57,17 +78,13 @@ def load_weights(settings: LocalSettings, folder: Path) -> Weights:
             f"The model in {folder} cannot be loaded: {str(error)[:300]} Set FOOTNOTE_SERVING__LOCAL__MODEL to a "
             "causal language model that this version of transformers reads."
         ) from error
-    model.eval()  # type: ignore[no-untyped-call]
-    ends = _ends(model, tokenizer, folder)
-    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
-        eos_token_id=list(ends), pad_token_id=ends[0]
-    )
-    if tokenizer.chat_template is None:
-        raise ConfigurationError(f"The model in {folder} has no chat template. Name an instruction-tuned model.")
-    kind = settings.quantization if settings.quantization != "none" else str(model.dtype).removeprefix("torch.")
-    log.info("the model in %s is loaded on %s (%s) after %.1f s", folder, device, kind, time.monotonic() - since)
-    layers = tuple(part for part in model.modules() if isinstance(part, GradientCheckpointingLayer))
-    return Weights(model=model, layers=layers, tokenizer=tokenizer, ends=ends, kind=kind)
+    model, told = loaded
+    if lacking := sorted(told["missing_keys"]):  # transformers would make them up
+        raise ConfigurationError(
+            f"The files in {folder} lack weights that the model has ({len(lacking)}, for one {lacking[0]}). Copy the "
+            "model again, whole."
+        )
+    return model, tokenizer
 
 
 def _device(named: str) -> str:

@@ -126,6 +126,19 @@ async def test_smaller_weights_take_less_and_are_held_to_the_schema_too(
     await made.close()
 
 
+async def test_a_vocabulary_longer_than_the_tokenizers_is_masked_to_its_end(random_model: Path, tmp_path: Path) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    base = shutil.copytree(random_model / "base", tmp_path / "base")
+    config = LlamaConfig.from_pretrained(base)
+    config.vocab_size += 100  # as many models are padded, for their GPU's sake
+    LlamaForCausalLM(config).save_pretrained(base)
+    made = LocalGenerator(settings(tmp_path))
+    for _ in range(5):
+        jsonschema.validate(json.loads((await made.complete(request(temperature=1.0))).text), SHORT)
+    await made.close()
+
+
 async def test_a_template_without_a_system_role_gets_its_words_in_the_next_message(
     random_model: Path, generator: LocalGenerator, tmp_path: Path
 ) -> None:

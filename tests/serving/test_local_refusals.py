@@ -75,6 +75,8 @@ async def told(made: LocalGenerator) -> str:
 
 
 async def test_what_shows_only_when_it_is_loaded_is_told_by_every_question(random_model: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
     from bench.tiny_llama import build, build_adapter
 
     deep = build(tmp_path / "deep", layers=3)
@@ -90,6 +92,8 @@ async def test_what_shows_only_when_it_is_loaded_is_told_by_every_question(rando
         says = await told(LocalGenerator(settings(random_model, adapters={"x": tmp_path / folder})))
         assert says.startswith("ConfigurationError: The adapter x ")
     weights = shutil.copytree(random_model / "base", tmp_path / "base") / "model.safetensors"
+    save_file({name: each for name, each in load_file(weights).items() if "lm_head" not in name}, weights)
+    assert "lack weights" in await told(LocalGenerator(settings(tmp_path)))
     weights.write_bytes(weights.read_bytes()[:1_000])
     assert "cannot be loaded" in await told(LocalGenerator(settings(tmp_path)))
     assert "cannot use the device" in await told(LocalGenerator(settings(random_model, device="cuda:99")))
