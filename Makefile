@@ -48,7 +48,8 @@ engine-cpu: setup engine ## serve a model with it: make engine-cpu MODEL=path/to
 	@[ -n "$(MODEL)" ] || { echo "Name a model: make engine-cpu MODEL=path/to/model"; exit 1; }
 	@FOOTNOTE_SERVING__ENGINE__MODEL="$(MODEL)" exec $(BIN)/footnote engine
 
-test: system engine check ## everything that proves it works
+test: system ## everything that proves it works
+	@$(MAKE) --no-print-directory --jobs=2 engine check
 	$(BIN)/python -m pytest
 
 bench: setup ## the measured figures, into bench/results/
