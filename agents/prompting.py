@@ -1,12 +1,15 @@
 """Prompts for generators that read prose: a fixed head from a file, then the sources as data, then the question.
 
 The head never varies, so that an engine's prefix cache holds it. Sources are fenced by lines that carry a boundary
-drawn from their own content, which a text cannot forge because the boundary depends on the whole of it.
+drawn from their own content, which a text cannot forge because the boundary depends on the whole of it. Marks with
+which chat templates end a turn and begin another are broken up in them: engines read these as control tokens wherever
+they stand.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +20,12 @@ from core.types import Message, Source
 ANSWER = "answer.v1"
 CONDENSE = "condense.v1"
 JUDGE = "judge.v1"
+_CONTROL = re.compile(
+    r"(?<=<)(?=[|｜])"  # ChatML, Llama 3, Phi, Qwen, GPT-OSS; DeepSeek's have a wide bar
+    r"|(?<=<)(?=/?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn)>)"  # Llama 2, Gemma
+    r"|(?<=<)(?=</?SYS>>)"  # Llama 2
+    r"|(?<=\[)(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])"  # Llama 2, Mistral
+)
 PLACE_CHARS = 400
 """Characters of a title with its headings that a prompt shows above a source; a hostile document's may be endless."""
 
@@ -42,7 +51,7 @@ def answer_messages(question: str, sources: Sequence[Source]) -> tuple[Message, 
     blocks = "\n\n".join(_fenced(source, boundary) for source in sources)
     return (
         Message(role="system", content=load(ANSWER).text),
-        Message(role="user", content=f"Sources:\n\n{blocks}\n\nQuestion: {question}"),
+        Message(role="user", content=f"Sources:\n\n{blocks}\n\nQuestion: {_plain(question)}"),
     )
 
 
@@ -50,11 +59,11 @@ def condense_messages(question: str, history: Sequence[Message]) -> tuple[Messag
     """The prompt for making a follow-up stand alone: rules, the conversation as data, the question."""
     boundary = _boundary([turn.content for turn in history] + [question])
     turns = "\n\n".join(
-        f"<<{turn.role} {boundary}>>\n{turn.content}\n<<end {turn.role} {boundary}>>" for turn in history
+        f"<<{turn.role} {boundary}>>\n{_plain(turn.content)}\n<<end {turn.role} {boundary}>>" for turn in history
     )
     return (
         Message(role="system", content=load(CONDENSE).text),
-        Message(role="user", content=f"Conversation:\n\n{turns}\n\nLast question: {question}"),
+        Message(role="user", content=f"Conversation:\n\n{turns}\n\nLast question: {_plain(question)}"),
     )
 
 
@@ -65,7 +74,7 @@ def judge_messages(claims: Sequence[tuple[str, Sequence[Source]]]) -> tuple[Mess
     boundary = _boundary([source.text for source in sources.values()] + [text for text, _ in claims])
     blocks = "\n\n".join(_fenced(source, boundary) for source in sources.values())
     statements = "\n\n".join(
-        f"<<statement {number} citing {', '.join(source.id for source in cited)} {boundary}>>\n{text}\n"
+        f"<<statement {number} citing {', '.join(source.id for source in cited)} {boundary}>>\n{_plain(text)}\n"
         f"<<end statement {number} {boundary}>>"
         for number, (text, cited) in enumerate(claims, start=1)
     )
@@ -76,10 +85,15 @@ def judge_messages(claims: Sequence[tuple[str, Sequence[Source]]]) -> tuple[Mess
 
 
 def _fenced(source: Source, boundary: str) -> str:
-    place = _line(" › ".join([source.title, *source.heading_path]))
+    place = _plain(_line(" › ".join([source.title, *source.heading_path])))
     place = place if len(place) <= PLACE_CHARS else f"{place[:PLACE_CHARS]}…"
     page = f", page {source.page}" if source.page is not None else ""
-    return f"<<source {source.id} {boundary}>>\n{place}{page}\n\n{source.text}\n<<end {source.id} {boundary}>>"
+    return f"<<source {source.id} {boundary}>>\n{place}{page}\n\n{_plain(source.text)}\n<<end {source.id} {boundary}>>"
+
+
+def _plain(text: str) -> str:
+    """The text without a mark that a chat template would make a control token of."""
+    return _CONTROL.sub(" ", text)
 
 
 def _line(text: str) -> str:
