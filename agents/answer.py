@@ -94,7 +94,9 @@ class Answerer:
         yield status("condense")
         with watch.stage("condense"):
             asker = Asker.of(request.principal, request.adapter)
-            condensed = await condense(asked, request.history, self._generator, asker, self._settings)
+            condensed = await condense(
+                asked, request.history, self._generator, asker, self._settings, window=self._window
+            )
         yield status("retrieve")
         with watch.stage("retrieve"):
             found = await self._retrieve(request, condensed.question)

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.asker import Asker
+from agents.packing import surely_fits
 from agents.prompting import condense_messages
 from agents.schema import condense_schema, read_question
 from agents.settings import AgentSettings
 from core.errors import GenerationInvalid, Unavailable
-from core.ports import Generator
+from core.ports import Generator, PromptWindow
 from core.types import GenerationRequest, Message
 
 CONDENSE_TOKENS = 256
@@ -47,16 +48,40 @@ def recent(history: Sequence[Message], turns: int) -> tuple[Message, ...]:
     return tuple(message for message in history[starts[0] :] if message.role != "system") if starts else ()
 
 
+async def fitting(
+    question: str, history: Sequence[Message], turns: int, window: PromptWindow | None
+) -> tuple[Message, ...]:
+    """As many of the last turns as a window has room for; none where the last one alone is too long."""
+    if window is None:
+        return recent(history, turns)
+    room = await window.room(CONDENSE_TOKENS)
+    while some := recent(history, turns):
+        messages = condense_messages(question, some)
+        if surely_fits(messages, room) or await window.count(messages) <= room:
+            return some
+        turns = sum(message.role == "user" for message in some) - 1
+    return ()
+
+
 async def condense(
-    question: str, history: Sequence[Message], generator: Generator, asker: Asker, settings: AgentSettings
+    question: str,
+    history: Sequence[Message],
+    generator: Generator,
+    asker: Asker,
+    settings: AgentSettings,
+    *,
+    window: PromptWindow | None = None,
 ) -> Condensed:
     """The question as it would be asked without the conversation.
 
-    A generator that fails here costs the rewriting, not the answer: the question is then searched as it was asked.
+    A generator that fails here costs the rewriting, not the answer: the question is then searched as it was asked. The
+    same holds of a conversation whose last turn alone does not fit the window; earlier ones are left out.
     """
-    turns = recent(history, settings.history_turns)
-    if not turns:
+    if not recent(history, settings.history_turns):
         return Condensed(question=question)
+    turns = await fitting(question, history, settings.history_turns, window)
+    if not turns:
+        return Condensed(question=question, degraded=("condense",))
     request = GenerationRequest(
         task="condense",
         messages=condense_messages(question, turns),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from agents.prompting import answer_messages
 from core.errors import InvalidInput
 from core.ports import PromptWindow
-from core.types import Source
+from core.types import Message, Source
 
 LEAST_OVERLAP = 24
 """Characters that one passage's end and another's beginning must share to be neighbours."""
@@ -42,10 +42,7 @@ async def fitting(question: str, sources: Sequence[Source], window: PromptWindow
 
     async def fits(some: Sequence[Source]) -> bool:
         messages = answer_messages(question, arranged(some))
-        # Byte-level tokenizers make no more tokens than there are bytes: most prompts need not be counted.
-        if sum(len(each.content.encode("utf-8", "replace")) for each in messages) + FRAME <= room:
-            return True
-        return await window.count(messages) <= room
+        return surely_fits(messages, room) or await window.count(messages) <= room
 
     if await fits(sources):
         return Packed(sources=tuple(sources))
@@ -61,6 +58,11 @@ async def fitting(question: str, sources: Sequence[Source], window: PromptWindow
         if await fits([first]):
             return Packed(sources=(first,), cut=True)
     raise InvalidInput("The question leaves no room for a passage in the model's window. Shorten it.")
+
+
+def surely_fits(messages: Sequence[Message], room: int) -> bool:
+    """Whether a prompt need not be counted: byte-level tokenizers make no more tokens than there are bytes."""
+    return sum(len(each.content.encode("utf-8", "replace")) for each in messages) + FRAME <= room
 
 
 def arranged(sources: Sequence[Source]) -> list[Source]:

@@ -20,7 +20,8 @@ FootnoteError
 │   ├── IndexUnavailable
 │   ├── EmbedderUnavailable
 │   ├── GeneratorUnavailable
-│   │   └── GeneratorBusy      it has as much in hand as it may; asking again later will help
+│   │   ├── GeneratorBusy      it has as much in hand as it may; asking again later will help
+│   │   └── GeneratorRefused   it is well, and does not take this very request; asking again will not help
 │   ├── StoreUnavailable
 │   │   └── DiskFull
 │   └── DeadlineExceeded
@@ -122,6 +123,10 @@ class GeneratorUnavailable(Unavailable):
 
 class GeneratorBusy(GeneratorUnavailable):
     code = "generator_busy"
+
+
+class GeneratorRefused(GeneratorUnavailable):
+    code = "generator_refused"
 
 
 class StoreUnavailable(Unavailable):

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from core.errors import DeadlineExceeded, GeneratorBusy, GeneratorUnavailable
+from core.errors import DeadlineExceeded, GeneratorBusy, GeneratorRefused, GeneratorUnavailable
 from core.ports import Generator
 from core.types import Delta, Generation, GenerationRequest, GeneratorInfo
 
@@ -20,7 +20,8 @@ class GuardedGenerator:
     """The same port over another generator: a circuit breaker (M. Nygard, "Release It!"). For one event loop.
 
     After `failures` in a row nothing is asked of it for `seconds`; then one request is let through, and its outcome
-    decides. What fails is an unavailable generator, and one that wrote no word in its time.
+    decides. What fails is an unavailable generator, and one that wrote no word in its time; not one that refuses a
+    request for what is in it, or one caller could shut it to all.
     """
 
     def __init__(
@@ -66,6 +67,9 @@ class GuardedGenerator:
                         self._succeeded()
                     yield piece
         except GeneratorBusy:
+            raise
+        except GeneratorRefused:  # whose request it was tells nothing to others: it answered
+            self._succeeded()
             raise
         except GeneratorUnavailable:
             self._failed()

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from core.errors import DeadlineExceeded, GeneratorUnavailable
+from core.errors import DeadlineExceeded, GeneratorRefused, GeneratorUnavailable
 from serving.settings import EndpointSettings
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ BROKE_OFF = "The generator broke off while it was writing. Ask again."
 SLOW = "The answer took too long to write. Ask again, or ask for less at once."
 _FIRST_PAUSE = 0.1
 _DONE = "[DONE]"
+_OF_THE_REQUEST = (400, 413, 422)
+"""Refusals of what was sent: too long for the window, or a schema that the engine does not know."""
 _SAID = 500
 """Characters of a server's own words that are logged."""
 
@@ -155,7 +157,8 @@ class Endpoint:
             advice = "It has too much to do or is in trouble; try again in a moment."
         else:
             advice = "The server's log holds its reason."
-        return GeneratorUnavailable(f"The generator refused the request ({status}). {advice}")
+        kind = GeneratorRefused if status in _OF_THE_REQUEST else GeneratorUnavailable
+        return kind(f"The generator refused the request ({status}). {advice}")
 
     def _not_openai(self) -> GeneratorUnavailable:
         return GeneratorUnavailable(

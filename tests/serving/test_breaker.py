@@ -8,7 +8,14 @@ from contextlib import aclosing
 
 import pytest
 
-from core.errors import DeadlineExceeded, FootnoteError, GenerationInvalid, GeneratorBusy, GeneratorUnavailable
+from core.errors import (
+    DeadlineExceeded,
+    FootnoteError,
+    GenerationInvalid,
+    GeneratorBusy,
+    GeneratorRefused,
+    GeneratorUnavailable,
+)
 from core.types import Delta, Generation, GenerationRequest, GeneratorInfo
 from serving.breaker import OPEN, GuardedGenerator
 
@@ -136,7 +143,7 @@ async def test_while_one_finds_out_the_others_do_not_ask(
     await guarded.complete(REQUEST)
 
 
-@pytest.mark.parametrize("error", [GeneratorBusy("busy"), GenerationInvalid("invalid")])
+@pytest.mark.parametrize("error", [GeneratorBusy("busy"), GenerationInvalid("invalid"), GeneratorRefused("too long")])
 async def test_what_says_nothing_of_its_health_is_not_counted(
     guarded: GuardedGenerator, inner: MoodyGenerator, error: FootnoteError
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import DeadlineExceeded, FootnoteError, GenerationInvalid, GeneratorUnavailable
+from core.errors import DeadlineExceeded, FootnoteError, GenerationInvalid, GeneratorRefused, GeneratorUnavailable
 from core.types import GenerationRequest, Message
 from serving.openai_compatible import OpenAICompatibleGenerator
 from serving.settings import EndpointSettings
@@ -191,6 +191,7 @@ async def test_a_refusal_says_what_to_do_and_keeps_the_servers_words(
     host.scripts = [(status, ['{"error": "the inside story"}'])]
     with pytest.raises(GeneratorUnavailable, match=advice) as raised:
         await make().complete(asked())
+    assert isinstance(raised.value, GeneratorRefused) == (status == 400)  # that one is about the request
     assert "inside story" not in raised.value.message
     assert "inside story" in caplog.text
     assert len(host.requests) == 1
