@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -47,7 +47,7 @@ def load(name: str) -> Prompt:
 
 def answer_messages(question: str, sources: Sequence[Source]) -> tuple[Message, ...]:
     """The prompt for an answer: rules, fenced sources, question."""
-    boundary = _boundary([source.text for source in sources] + [question])
+    boundary = _boundary([*_said(sources), question])
     blocks = "\n\n".join(_fenced(source, boundary) for source in sources)
     return (
         Message(role="system", content=load(ANSWER).text),
@@ -71,7 +71,7 @@ def judge_messages(claims: Sequence[tuple[str, Sequence[Source]]]) -> tuple[Mess
     """The prompt for judging statements by the sources they cite: rules, fenced sources once each, fenced statements
     numbered from 1."""
     sources = {source.id: source for _, cited in claims for source in cited}
-    boundary = _boundary([source.text for source in sources.values()] + [text for text, _ in claims])
+    boundary = _boundary([*_said(sources.values()), *(text for text, _ in claims)])
     blocks = "\n\n".join(_fenced(source, boundary) for source in sources.values())
     statements = "\n\n".join(
         f"<<statement {number} citing {', '.join(source.id for source in cited)} {boundary}>>\n{_plain(text)}\n"
@@ -89,6 +89,11 @@ def _fenced(source: Source, boundary: str) -> str:
     place = place if len(place) <= PLACE_CHARS else f"{place[:PLACE_CHARS]}…"
     page = f", page {source.page}" if source.page is not None else ""
     return f"<<source {source.id} {boundary}>>\n{place}{page}\n\n{_plain(source.text)}\n<<end {source.id} {boundary}>>"
+
+
+def _said(sources: Iterable[Source]) -> list[str]:
+    """All that a prompt shows of documents: titles and headings are their authors' words as well."""
+    return [part for source in sources for part in (source.title, *source.heading_path, source.text)]
 
 
 def _plain(text: str) -> str:
