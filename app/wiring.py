@@ -228,7 +228,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         adapters = open_adapters(settings, written.generator.info.name)
         stack.push_async_callback(adapters.close)
         judging = await asyncio.to_thread(judge, settings, written)
-        uploads = Unfinished(settings.data_dir / "uploads", settings.http)
+        uploads = Unfinished(settings.files_dir / "uploads", settings.http)
         await stack.enter_async_context(uploads.swept())
         for number in range(settings.jobs.workers):  # last: nothing of what is asked waits for them
             await supervisor.start(worker_child(settings, number))

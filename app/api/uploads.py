@@ -17,7 +17,7 @@ from app.api.deps import AtEnd, Limited, Parts, Wired
 from app.api.shapes import Response, problems, shown
 from app.auth import Caller
 from app.errors import status_of
-from app.unfinished import Became, Upload
+from app.upload_files import Became, Upload
 from app.uploads import Form, gathered, new_upload
 from core.errors import Conflict, EmptyFile, FileTooLarge, FootnoteError
 from core.types import Principal

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from core.errors import DiskFull, StoreUnavailable
 
@@ -55,6 +55,21 @@ async def guarded(function: Callable[P, R], *arguments: P.args, **named: P.kwarg
         return await asyncio.to_thread(function, *arguments, **named)
     except OSError as error:
         raise translated(error) from error
+
+
+async def unbroken(work: Coroutine[Any, Any, R], undo: Callable[[R], object] | None = None) -> R:
+    """Waits for the end of what a thread does also where the caller is cancelled, which must not leave it at work.
+
+    `undo` is given what came of it then.
+    """
+    running = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait({running})
+        if undo is not None and not running.cancelled() and running.exception() is None:
+            undo(running.result())
+        raise
 
 
 def translated(error: OSError) -> StoreUnavailable:

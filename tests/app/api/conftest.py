@@ -312,7 +312,7 @@ async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
         settings=world.settings,
         store=world.store,
         blobs=world.blobs,
-        uploads=Unfinished(world.settings.data_dir / "uploads", world.settings.http),
+        uploads=Unfinished(world.settings.files_dir / "uploads", world.settings.http),
         index=world.index,  # type: ignore[arg-type]
         searcher=SharingSearcher(world.searcher, sharing),
         generator=generator,

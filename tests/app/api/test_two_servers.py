@@ -1,11 +1,12 @@
-"""Two servers on one database and one Redis: what is begun on the one is read and stopped on the other, and without
-Redis each goes on alone and says so."""
+"""Two servers on one database and one Redis: what is begun on the one is read, continued and stopped on the other, and
+without Redis each goes on alone and says so."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -205,3 +206,68 @@ async def test_what_a_caller_holds_is_counted_over_both(make_world: Any, redis_p
         async with asyncio.timeout(20):
             while (await there.http.post("/v1/answers", json={"question": "leave?"})).status_code == 429:
                 await asyncio.sleep(0.02)
+
+
+TUS = {"Tus-Resumable": "1.0.0"}
+PART = {**TUS, "Content-Type": "application/offset+octet-stream"}
+
+
+@pytest.fixture
+async def sharing(make_world: Any, tmp_path: Path) -> AsyncIterator[tuple[Any, Any]]:
+    """Two that share a folder, and no Redis."""
+    async with AsyncExitStack() as stack:
+        folder = tmp_path / "shared"
+        yield (
+            await stack.enter_async_context(make_world(shared_dir=folder)),
+            await stack.enter_async_context(make_world(shared_dir=folder)),
+        )
+
+
+async def begun(world: Any, length: int) -> str:
+    headers = {**TUS, "Upload-Length": str(length), "Upload-Metadata": "filename bGVhdmUudHh0"}
+    response = await world.http.post("/v1/uploads", headers=headers)
+    assert response.status_code == 201, response.text
+    return str(response.headers["location"])
+
+
+async def send(world: Any, place: str, offset: int, data: Any) -> Any:
+    return await world.http.patch(place, headers={**PART, "Upload-Offset": str(offset)}, content=data)
+
+
+async def test_an_upload_goes_on_at_whichever_server(sharing: tuple[Any, Any], tmp_path: Path) -> None:
+    here, there = sharing
+    place = await begun(here, 10)
+    assert (await send(there, place, 0, b"1234")).headers["upload-offset"] == "4"
+    assert (await here.http.head(place, headers=TUS)).headers["upload-offset"] == "4"
+    assert (await send(there, place, 0, b"1234")).status_code == 409
+    last = await send(here, place, 4, b"567890")
+    told = (await there.http.get(place)).json()
+    assert (last.status_code, told["document_id"]) == (204, last.headers["footnote-document"])
+    version = await there.store.documents.version(told["version_id"])
+    assert there.blobs.path(version.sha256).read_bytes() == b"1234567890"
+    assert (tmp_path / "shared" / "uploads").is_dir()
+    assert not (tmp_path / "uploads").exists()
+
+    other = await begun(here, 10)
+    assert (await there.http.delete(other, headers=TUS)).status_code == 204
+    assert (await here.http.head(other, headers=TUS)).status_code == 404
+
+
+async def test_a_connection_that_only_looks_alive_gives_way_to_another_server(sharing: tuple[Any, Any]) -> None:
+    here, there = sharing
+    place = await begun(here, 1_000_000)
+    [part] = (here.settings.files_dir / "uploads").glob("*.part")
+    stalled = asyncio.Event()
+
+    async def stalls() -> AsyncIterator[bytes]:
+        yield b"x" * 600_000
+        await stalled.wait()
+
+    sending = asyncio.create_task(send(here, place, 0, stalls()))
+    await until(lambda: part.stat().st_size == 600_000)
+    stands = await there.http.head(place, headers=TUS)
+    assert (stands.status_code, stands.headers["upload-offset"]) == (200, "600000")
+    last = await send(there, place, 600_000, b"y" * 400_000)
+    assert last.headers["footnote-document"]
+    stalled.set()
+    assert (await sending).headers["upload-offset"] == "600000"

@@ -51,7 +51,7 @@ async def head(client: httpx.AsyncClient, place: str) -> httpx.Response:
 
 
 def files(world: Any) -> set[str]:
-    return {path.suffix for path in (world.settings.data_dir / "uploads").iterdir()}
+    return {path.suffix for path in (world.settings.files_dir / "uploads").iterdir() if path.is_file()}
 
 
 def detail(response: httpx.Response) -> str:
@@ -86,7 +86,7 @@ async def test_a_file_in_three_parts_becomes_a_document(world: Any) -> None:
     version = await world.store.documents.version(told["version_id"])
     assert version.sha256 == hashlib.sha256(DATA).hexdigest()
     assert world.blobs.path(version.sha256).read_bytes() == DATA
-    assert files(world) == {".done"}
+    assert files(world) == {".json"}
 
 
 async def test_the_bytes_may_come_with_the_beginning(world: Any) -> None:
@@ -201,11 +201,7 @@ async def test_a_connection_that_only_looks_alive_gives_way(world: Any, live: ht
 async def test_an_upload_outlives_the_process(world: Any) -> None:
     place = await begun(world.http, title="Leave")
     await send(world.http, place, 0, DATA[:100])
-    folder = world.settings.data_dir / "uploads"
-    (folder / "0123.new").write_bytes(b"half a note")
-    (folder / f"{'a' * 32}.part").write_bytes(b"without a note")
-    (folder / f"{'b' * 32}.json").write_bytes(b"without bytes")
-    again = Unfinished(folder, world.settings.http)
+    again = Unfinished(world.settings.data_dir / "uploads", world.settings.http)
     local = Principal(id="local", admin=True)
     upload = await again.get(place.rpartition("/")[2], local)
     assert (upload.length, upload.fields["title"]) == (len(DATA), ["Leave"])
@@ -230,7 +226,7 @@ async def test_all_had_arrived_when_the_process_was_killed(world: Any) -> None:
 async def test_what_expired_is_swept(world: Any) -> None:
     old, young = await begun(world.http), await begun(world.http)
     uploads: Unfinished = world.app.state.boot.services.uploads
-    part = uploads._path(old.rpartition("/")[2], "part")
+    part = world.settings.data_dir / "uploads" / f"{old.rpartition('/')[2]}.part"
     before = time.time() - world.settings.http.upload_retention - 1
     os.utime(part, (before, before))
     assert await uploads.sweep() == 1
