@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -67,6 +67,40 @@ class JudgeSettings(Room):
     def _has_a_model(self) -> Self:
         if self.kind == "nli" and not self.model:
             raise ValueError("kind=nli needs a model: set FOOTNOTE_AGENTS__JUDGE__MODEL to its name or folder")
+        return self
+
+
+class BudgetSettings(Room):
+    """What one run, or one agent of a run, may use before it has to answer from what it knows."""
+
+    steps: int = Field(default=24, ge=1, le=10_000, description="Steps (a thought with an action), at most.")
+    tool_calls: int = Field(default=32, ge=0, le=10_000, description="Calls of tools in all, at most.")
+    calls_per_tool: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = Field(
+        default_factory=dict, description="Calls of a single tool, at most, by its name; others only count in all."
+    )
+    identical_calls: int = Field(
+        default=2, ge=1, le=100, description="Calls of the same tool with the same arguments, at most."
+    )
+    tokens: int = Field(default=120_000, ge=1, description="Tokens read and written by models, at most.")
+    final_tokens: int = Field(
+        default=12_000, ge=0, description="Tokens of those that are kept back for the final answer."
+    )
+    seconds: float = Field(
+        default=300.0, gt=0, description="Seconds at work, at most; waiting for a person does not count."
+    )
+    final_seconds: float = Field(
+        default=30.0, ge=0, description="Seconds of those that are kept back for the final answer."
+    )
+    cost: float | None = Field(
+        default=None, ge=0, description="Cost of models and tools in the currency of their prices, at most."
+    )
+
+    @model_validator(mode="after")
+    def _keeps_back_less_than_it_has(self) -> Self:
+        if self.final_tokens >= self.tokens:
+            raise ValueError("final_tokens must be less than tokens, else no step could be taken")
+        if self.final_seconds >= self.seconds:
+            raise ValueError("final_seconds must be less than seconds, else no step could be taken")
         return self
 
 
