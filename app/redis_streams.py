@@ -77,7 +77,11 @@ class RedisStreams:
         self._growing.add(stream_id)
 
     async def append(self, stream_id: str, name: str, data: str) -> int:
-        number = int(await self._redis.script(_APPEND, self._keys(stream_id), [name, data, self._lease]))
+        try:
+            number = int(await self._redis.script(_APPEND, self._keys(stream_id), [name, data, self._lease]))
+        except Unavailable:
+            self._growing.discard(stream_id)  # it may have a hole: it goes, and its readers are told the record
+            raise
         if number == -1:
             raise _unknown(stream_id)
         if number == -2:

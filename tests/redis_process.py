@@ -34,6 +34,13 @@ class RedisProcess:
             time.sleep(0.02)
         raise AssertionError("redis-server did not start")
 
+    def command(self, line: str) -> None:
+        """Has it do something that it answers with OK."""
+        with socket.create_connection(("127.0.0.1", self.port), 30) as wire:
+            wire.sendall(line.encode() + b"\r\n")
+            said = wire.recv(200)
+        assert said == b"+OK\r\n", said
+
     def kill(self) -> None:
         """kill -9."""
         if self._process is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ async def test_redis_is_killed_in_the_middle_of_a_stream(process: RedisProcess) 
     assert redis.away
     await here.finish("s")
     assert await reading == ["one", "two"]
-    assert await away == ["one"]  # that reader comes back, and is told the record
+    assert await away == ["one"]  # it comes back, and is told the record
     with pytest.raises(NotFound):
         await there.ended_at("s")
     await here.open("t", "ana")  # as if there were no Redis
@@ -63,6 +64,29 @@ async def test_redis_is_killed_in_the_middle_of_a_stream(process: RedisProcess) 
     await here.finish("u")
     assert await _names(there, "u") == ["back"]
     await redis.close()
+
+
+async def test_a_log_with_a_hole_goes_though_its_server_lives(process: RedisProcess) -> None:
+    redis = Redis(process.url, timeout=10)
+    writing = Redis(process.url, timeout=10, clock=count(step=60).__next__)  # asks again at once after a failure
+    async with RedisStreams(writing, lease=2.0).renewed() as copy:
+        here = MirroredStreams(MemoryStreams(), copy)
+        there = MirroredStreams(MemoryStreams(), RedisStreams(redis))
+        await here.open("s", "ana")
+        await here.append("s", "one", "{}")
+        process.command("CONFIG SET maxmemory 1")
+        assert await here.append("s", "two", "{}") == 2
+        process.command("CONFIG SET maxmemory 0")
+        assert await asyncio.wait_for(_names(there, "s"), 30) == [
+            "one"
+        ]  # that reader comes back, and is told the record
+        with pytest.raises(NotFound):
+            await there.ended_at("s")
+        assert await here.append("s", "three", "{}") == 3
+        await here.finish("s")
+        assert await _names(here, "s") == ["one", "two", "three"]
+    for each in (redis, writing):
+        await each.close()
 
 
 async def test_a_dead_servers_logs_go(process: RedisProcess) -> None:
