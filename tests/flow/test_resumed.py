@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -46,15 +47,16 @@ def send_half_and_hang(server: Server, place: str, half: int, gone: threading.Ev
 
 
 @pytest.mark.timeout(240)
-def test_an_upload_goes_on_after_kill_9(new_server: Callable[..., Server]) -> None:
-    server = new_server().start()
+def test_an_upload_goes_on_after_kill_9(new_server: Callable[..., Server], tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    server = new_server(FOOTNOTE_SHARED_DIR=str(shared)).start()
     name = base64.b64encode(b"pumps.html").decode()
     headers = {**TUS, "Upload-Length": str(len(PAGE)), "Upload-Metadata": f"filename {name}"}
     place = server.request("POST", "/v1/uploads", headers=headers).headers["location"]
 
     gone = threading.Event()
     thread = send_half_and_hang(server, place, 1_500_000, gone)
-    [part] = (server.data / "uploads").glob("*.part")
+    [part] = (shared / "uploads").glob("*.part")
     deadline = time.monotonic() + 60
     while part.stat().st_size < 1_000_000 and time.monotonic() < deadline:
         time.sleep(0.02)
