@@ -34,6 +34,8 @@ class Child:
     command: Sequence[str]
     nice: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
+    heard: Callable[[str], None] | None = None
+    """Is told every line of its standard output, which is passed on."""
     process: asyncio.subprocess.Process | None = None
     restarts: int = 0
 
@@ -48,6 +50,7 @@ class Supervisor:
     def __init__(self) -> None:
         self.children: list[Child] = []
         self._watchers: list[asyncio.Task[None]] = []
+        self._listeners: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     async def start(self, child: Child) -> None:
@@ -64,6 +67,9 @@ class Supervisor:
         await asyncio.gather(*self._watchers, return_exceptions=True)
         for child in reversed(self.children):
             await _end(child)
+        for listener in self._listeners:
+            listener.cancel()
+        await asyncio.gather(*self._listeners, return_exceptions=True)
 
     async def _watch(self, child: Child) -> None:
         pause = _FIRST_PAUSE
@@ -80,14 +86,25 @@ class Supervisor:
             await self._spawn(child)
 
     async def _spawn(self, child: Child) -> None:
-        child.process = await asyncio.create_subprocess_exec(
-            *child.command,
-            stdin=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **child.environment},
-            preexec_fn=_tied_to_parent(child.nice),
-            start_new_session=True,  # Ctrl-C reaches the server, which then stops its children in order
-        )
+        # A pipe of our own: one of asyncio's would keep `wait` waiting while a grandchild has it open.
+        reading, writing = os.pipe() if child.heard is not None else (None, None)
+        try:
+            child.process = await asyncio.create_subprocess_exec(
+                *child.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                env={**os.environ, **child.environment},
+                preexec_fn=_tied_to_parent(child.nice),
+                start_new_session=True,  # Ctrl-C reaches the server, which then stops its children in order
+            )
+        finally:
+            if writing is not None:
+                os.close(writing)
         log.info("%s runs as process %d", child.name, child.process.pid)
+        if reading is not None and child.heard is not None:
+            listener = asyncio.create_task(_listen(reading, child.heard), name=f"listen-{child.name}")
+            self._listeners.add(listener)
+            listener.add_done_callback(self._listeners.discard)
 
 
 def _tied_to_parent(nice: int) -> Callable[[], None]:
@@ -102,6 +119,25 @@ def _tied_to_parent(nice: int) -> Callable[[], None]:
         os.nice(nice)
 
     return prepare
+
+
+async def _listen(descriptor: int, heard: Callable[[str], None]) -> None:
+    """Passes on what comes, in whole lines so that they mix with no others, and tells each of them."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(descriptor, "rb", 0))
+    rest = b""
+    try:
+        while piece := await reader.read(2**16):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                sys.stdout.buffer.write(line + b"\n")
+                heard(line.decode("utf-8", "replace"))
+            sys.stdout.buffer.flush()
+        if rest:
+            heard(rest.decode("utf-8", "replace"))
+    finally:
+        transport.close()
 
 
 async def _end(child: Child) -> None:

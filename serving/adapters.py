@@ -19,6 +19,7 @@ from pathlib import Path
 from core.errors import ConfigurationError, Conflict, FootnoteError, GeneratorUnavailable, NotFound, Unavailable
 from serving.endpoint import Endpoint
 from serving.engine import probe
+from serving.engine_proofs import check_effect
 from serving.openai_compatible import OpenAICompatibleGenerator
 from serving.settings import EndpointSettings
 
@@ -145,6 +146,7 @@ class _Engine:
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._url = settings.base_url
+        self._model = settings.model
         self._endpoint = Endpoint(settings)
         self._generator = OpenAICompatibleGenerator(settings)
 
@@ -177,6 +179,7 @@ class _Engine:
         if (await self.adapters()).get(name) != path:
             raise Unavailable(f"An engine took {name} and does not list it. Try again.")
         await probe(self._generator, name)
+        await check_effect(self._endpoint, self._model, name)
 
     async def unload(self, name: str) -> None:
         await self._endpoint.text("POST", "/unload_lora_adapter", {"lora_name": name}, _SHORT)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from core.errors import ConfigurationError, FootnoteError, GenerationInvalid, GeneratorUnavailable
 from core.types import GenerationRequest, Message
+from serving.endpoint import Endpoint
+from serving.engine_proofs import EngineLog, check_effect, check_quantization, likelihoods
 from serving.openai_compatible import OpenAICompatibleGenerator
 from serving.settings import EndpointSettings, EngineSettings
 
@@ -81,14 +83,15 @@ def endpoint(settings: EngineSettings) -> EndpointSettings:
     )
 
 
-async def ready(settings: EngineSettings, running: Callable[[], bool]) -> None:
-    """Returns once the engine has passed its probe; `running` tells whether the process still is the one begun.
+async def ready(settings: EngineSettings, running: Callable[[], bool], log: EngineLog) -> None:
+    """Returns once the engine has passed its probes; `running` tells whether the process still is the one begun, and
+    `log` what that has written.
 
     Raises `ConfigurationError` where it ended or cannot do what it is set to, `GeneratorUnavailable` where it did not
     answer in its time.
     """
     deadline = time.monotonic() + settings.start_seconds
-    generator = OpenAICompatibleGenerator(endpoint(settings))
+    generator, wire = OpenAICompatibleGenerator(endpoint(settings)), Endpoint(endpoint(settings))
     try:
         while not await _listens(generator):
             if not running():
@@ -101,8 +104,13 @@ async def ready(settings: EngineSettings, running: Callable[[], bool]) -> None:
             await asyncio.sleep(_PAUSE)
         for name in (settings.served_name, *settings.adapters):
             await probe(generator, name)
+        check_quantization(settings, log)
+        await likelihoods(wire, settings.served_name)
+        for name in settings.adapters:
+            await check_effect(wire, settings.served_name, name)
     finally:
         await generator.close()
+        await wire.close()
 
 
 async def probe(generator: OpenAICompatibleGenerator, name: str) -> None:

@@ -16,13 +16,16 @@ from serving.engine import HELD
 @dataclass(kw_only=True)
 class ScriptedEngine:
     """`adapters` by name with their folders; `running` are those that requests are written with. It refuses to load
-    where it `refuses`, and writes what it `says`."""
+    where it `refuses`, and writes what it `says`. The base holds a word as likely as it `thinks`, adapters
+    from an `idle` folder just so."""
 
     url: str = ""
     adapters: dict[str, str] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
     refuses: bool = False
     says: str = HELD
+    thinks: str = "-7.5"
+    idle: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,9 +56,13 @@ class ScriptedEngine:
             return (400, "no adapter") if self.refuses else (200, "")
         if path == "/v1/unload_lora_adapter":
             return (200, "") if self.adapters.pop(body["lora_name"], None) else (404, "")
-        assert path == "/v1/chat/completions", path
         if body["model"] != "m" and body["model"] not in self.adapters:
             return 404, "no such model"
+        if path == "/v1/completions":
+            plain = self.adapters.get(body["model"], "m") in {"m", *self.idle}
+            thinks = self.thinks if plain else "-7.25"
+            return 200, f'{{"choices": [{{"logprobs": {{"token_logprobs": [null, {thinks}]}}}}]}}'
+        assert path == "/v1/chat/completions", path
         chunk = {"choices": [{"delta": {"content": self.says}, "finish_reason": "stop"}]}
         return 200, f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n"
 

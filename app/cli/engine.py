@@ -8,6 +8,7 @@ import signal
 from app.cli.output import out
 from app.settings import load_settings
 from app.supervisor import Child, Supervisor
+from serving.engine_proofs import EngineLog, expected_quantization
 from serving.settings import EngineSettings
 
 
@@ -16,11 +17,12 @@ def engine() -> None:
     from serving.engine import command, environment
 
     settings = load_settings().serving.engine
-    child = Child(name="engine", command=command(settings), environment=environment(settings))
-    asyncio.run(_run(settings, child))
+    log = EngineLog()
+    child = Child(name="engine", command=command(settings), environment=environment(settings), heard=log.hear)
+    asyncio.run(_run(settings, child, log))
 
 
-async def _run(settings: EngineSettings, child: Child) -> None:
+async def _run(settings: EngineSettings, child: Child, log: EngineLog) -> None:
     from serving.engine import endpoint, ready
 
     stopped = asyncio.Event()
@@ -29,7 +31,7 @@ async def _run(settings: EngineSettings, child: Child) -> None:
     supervisor = Supervisor()
     await supervisor.start(child)
     try:
-        getting_ready = asyncio.create_task(ready(settings, lambda: child.running and not child.restarts))
+        getting_ready = asyncio.create_task(ready(settings, lambda: child.running and not child.restarts, log))
         stopping = asyncio.create_task(stopped.wait())
         await asyncio.wait({getting_ready, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not getting_ready.done():
@@ -38,6 +40,9 @@ async def _run(settings: EngineSettings, child: Child) -> None:
         getting_ready.result()
         wire = endpoint(settings)
         out.print(f"ready: {wire.model} at {wire.base_url}, held to JSON schemas")
+        if (method := expected_quantization(settings)) is not None:
+            by_its_log = log.quantization or f"not said by vLLM's log ({method} is asked for)"
+            out.print(f"ready: quantization {by_its_log}")
         for name in settings.adapters:
             out.print(f"ready: adapter {name}")
         await stopping

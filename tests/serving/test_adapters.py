@@ -46,6 +46,14 @@ async def test_every_engine_serves_it_or_none(engines: Engines, adapters: Engine
     assert [set(each.adapters) for each in engines] == [{name}] * 2
 
 
+async def test_one_that_changes_nothing_is_not_kept(engines: Engines, adapters: EngineAdapters, tmp_path: Path) -> None:
+    folder = adapter_folder(tmp_path / "a")
+    engines[1].idle = {str(folder)}  # it lists it, and writes under a schema with it
+    with pytest.raises(ConfigurationError, match="changes nothing"):
+        await adapters.load("hr", folder)
+    assert [each.adapters for each in engines] == [{}, {}]
+
+
 async def test_each_engine_says_what_it_serves_or_why_not(
     engines: Engines, adapters: EngineAdapters, tmp_path: Path
 ) -> None:

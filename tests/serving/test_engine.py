@@ -12,8 +12,11 @@ import pytest
 
 from core.errors import ConfigurationError, FootnoteError, GenerationInvalid, GeneratorUnavailable
 from core.types import Delta, Generation, GenerationRequest, GeneratorInfo
+from serving.endpoint import Endpoint
 from serving.engine import HELD, PROBE, command, endpoint, environment, probe, ready
-from serving.settings import EngineSettings
+from serving.engine_proofs import EngineLog, check_quantization, expected_quantization, likelihoods
+from serving.settings import EndpointSettings, EngineSettings
+from tests.scripted_engine import scripted_engine
 
 
 def settings(**given: Any) -> EngineSettings:
@@ -115,6 +118,45 @@ async def test_what_is_not_held_does_not_pass(outcome: str | FootnoteError, says
 
 async def test_an_engine_that_ends_or_never_comes_is_not_waited_for() -> None:
     with pytest.raises(ConfigurationError, match="ended before"):
-        await ready(settings(port=9), lambda: False)
+        await ready(settings(port=9), lambda: False, EngineLog())
     with pytest.raises(GeneratorUnavailable, match="START_SECONDS"):
-        await ready(settings(port=9, start_seconds=0.01), lambda: True)
+        await ready(settings(port=9, start_seconds=0.01), lambda: True, EngineLog())
+
+
+SAID = (
+    "(EngineCore pid=7) INFO 11-22 14:04:07 [core.py:133] Initializing a V1 LLM engine (v0.32.0) with config: "
+    "model='/m', dtype=torch.bfloat16, quantization=%s, quantization_config=None, enforce_eager=True"
+)
+"""As vLLM 0.32 writes it, shortened; `footnote engine` tells on a real one what it read."""
+
+
+def test_what_vllm_says_of_quantization_is_held_against_what_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"quantization_config": {"quant_method": "compressed-tensors"}}')
+    by_model = EngineSettings(python=Path(sys.executable), model=str(tmp_path))
+    assert expected_quantization(settings()) is None
+    assert expected_quantization(by_model) == "compressed-tensors"
+    assert expected_quantization(settings(quantization="fp8")) == "fp8"
+    log = EngineLog()
+    log.hear("INFO something else, quantization=awq,")
+    assert log.quantization is None
+    log.hear(SAID % None)
+    check_quantization(settings(), log)
+    for asked in (by_model, settings(quantization="fp8")):
+        with pytest.raises(ConfigurationError, match="does not quantize"):
+            check_quantization(asked, log)
+    log.hear(SAID % "compressed-tensors")
+    check_quantization(by_model, log)
+    assert log.quantization == "compressed-tensors"
+
+
+@pytest.mark.parametrize("broken", ["NaN", "null", "Infinity"])
+async def test_a_model_that_computes_no_numbers_does_not_pass(broken: str) -> None:
+    async with scripted_engine() as engine:
+        wire = Endpoint(EndpointSettings(base_url=engine.url, model="m"))
+        assert await likelihoods(wire, "m") == [-7.5]
+        engine.thinks = broken
+        with pytest.raises(ConfigurationError, match="no numbers"):
+            await likelihoods(wire, "m")
+        with pytest.raises(ConfigurationError, match="'none' gives no probabilities"):
+            await likelihoods(wire, "none")
+        await wire.close()

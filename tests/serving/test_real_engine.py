@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from safetensors.torch import load_file, save_file
 
 from agents.answer import Answerer, AnswerRequest
 from agents.prompting import answer_messages
@@ -199,6 +200,11 @@ async def test_what_one_engine_does_not_take_none_keeps(engine: Engine, tmp_path
     (broken / "adapter_model.safetensors").write_bytes(b"no weights")
     with pytest.raises(GeneratorUnavailable):
         await adapters.load("leave", broken)
+    idle = shutil.copytree(engine.folder / "a", tmp_path / "idle")
+    weights = load_file(idle / "adapter_model.safetensors")
+    save_file({name: 0 * weight for name, weight in weights.items()}, idle / "adapter_model.safetensors")
+    with pytest.raises(ConfigurationError, match="changes nothing"):
+        await adapters.load("leave", idle)
     with pytest.raises(ConfigurationError, match="adapter_config"):
         await adapters.load("leave", tmp_path)
     with pytest.raises(ConfigurationError, match="title"):
