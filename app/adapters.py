@@ -88,7 +88,8 @@ class Adapters:
         return self.engines
 
     def _below(self, path: str) -> Path:
-        """The folder that a path names, wherever links lead. Raises `InvalidInput` outside the configured one."""
+        """The folder that a path names, wherever links lead, those of its files included. Raises `InvalidInput` outside
+        the configured one."""
         root = self.settings.serving.adapters.directory
         if root is None:
             raise Conflict(
@@ -97,9 +98,10 @@ class Adapters:
         root = root.expanduser().resolve()
         try:
             folder = (root / path).resolve()
+            files = [each.resolve() for each in folder.iterdir()] if root in folder.parents and folder.is_dir() else []
         except (ValueError, OSError, RuntimeError):
-            folder = root
-        if root not in folder.parents:
+            folder, files = root, []
+        if any(root not in each.parents for each in (folder, *files)):
             raise InvalidInput(
                 f"{_short(path)!r} does not lie below the folder of adapters. Give its path inside that folder."
             )

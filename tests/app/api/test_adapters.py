@@ -85,7 +85,10 @@ async def test_only_administrators_have_a_hand_in_it(world: Any, engine: Scripte
 async def test_no_path_leads_out_of_the_folder(world: Any, engine: ScriptedEngine, tmp_path: Path, path: str) -> None:
     outside = adapter_folder(tmp_path / "outside")
     (tmp_path / "adapters" / "link").symlink_to(outside)
-    for each in (path, str(outside)):
+    mixed = adapter_folder(tmp_path / "adapters" / "mixed")
+    (mixed / "adapter_model.safetensors").unlink()
+    (mixed / "adapter_model.safetensors").symlink_to(outside / "adapter_model.safetensors")
+    for each in (path, str(outside), "mixed"):
         response = await load(world.as_(ROOT), path=each)
         assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
     assert engine.adapters == {}
