@@ -8,10 +8,12 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from app.history import History
+from core.types import Statement
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _WORK = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 1.0)
 
 
 class Metrics:
@@ -56,6 +58,13 @@ class Metrics:
             ("answerable",),
             registry=self.registry,
         )
+        self._support = Histogram(
+            "footnote_statement_support",
+            "How far statements are borne out by what they cite, from 0 to 1, by whether that suffices.",
+            ("supported",),
+            buckets=_SHARES,
+            registry=self.registry,
+        )
         self._invalid = Counter(
             "footnote_generator_invalid_outputs",
             "Outputs that broke their schema; each is asked for once more.",
@@ -82,9 +91,7 @@ class Metrics:
             registry=self.registry,
         )
         self._cached = {"evicted": 0}
-        self._redis = Gauge(
-            "footnote_redis_up", "Whether the configured Redis answers: 1 or 0.", registry=self.registry
-        )
+        self._redis: Gauge | None = None
         self._feedback = Counter(
             "footnote_feedback", "Feedback received, by rating.", ("rating",), registry=self.registry
         )
@@ -126,6 +133,11 @@ class Metrics:
         """Counts a finished answer."""
         self._answers.labels("true" if answerable else "false").inc()
 
+    def support(self, statements: Iterable[Statement]) -> None:
+        """Counts how far the statements of a finished answer are borne out."""
+        for statement in statements:
+            self._support.labels("true" if statement.supported else "false").observe(statement.support)
+
     def invalid_outputs(self, count: int) -> None:
         """Counts outputs that broke their schema."""
         self._invalid.inc(count)
@@ -148,7 +160,11 @@ class Metrics:
         self._cached = {**lookups, "evicted": evicted}
 
     def redis(self, up: bool) -> None:
-        """Says whether Redis answers; called just before each scrape where one is configured."""
+        """Says whether Redis answers; called just before each scrape where one is configured: elsewhere it is not told,
+        since 0 would say that it is away."""
+        if self._redis is None:
+            words = "Whether the configured Redis answers: 1 or 0."
+            self._redis = Gauge("footnote_redis_up", words, registry=self.registry)
         self._redis.set(up)
 
     def feedback(self, rating: str) -> None:

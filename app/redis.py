@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.client import NEVER_DECODE
 from redis.exceptions import RedisError, ResponseError
 
-from core.errors import Unavailable
+from core.errors import ConfigurationError, Unavailable
 
 log = logging.getLogger("footnote.redis")
 
@@ -32,17 +32,24 @@ PEACE = 1.0
 class Redis:
     """A Redis server or what speaks like one, version 6 or newer. For one event loop.
 
-    Every call raises `Unavailable` where it does not answer within `timeout` seconds.
+    Every call raises `Unavailable` where it does not answer within `timeout` seconds. Raises `ConfigurationError` for
+    what cannot be an address.
     """
 
     def __init__(self, url: str, *, timeout: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client: Any = Client.from_url(
-            url,
-            decode_responses=True,
-            socket_connect_timeout=timeout,
-            socket_timeout=None,  # blocking reads wait longer; ours is exact and covers both
-            retry=Retry(NoBackoff(), 1),  # a connection that died while it lay in the pool
-        )
+        try:
+            self._client: Any = Client.from_url(
+                url,
+                decode_responses=True,
+                socket_connect_timeout=timeout,
+                socket_timeout=None,  # blocking reads wait longer; ours is exact and covers both
+                retry=Retry(NoBackoff(), 1),  # a connection that died while it lay in the pool
+            )
+        except ValueError:  # its words may be a part of the password
+            raise ConfigurationError(
+                "FOOTNOTE_REDIS_URL is no address. Write redis://:password@host:6379/0, and what is no letter or digit "
+                "in the password as %2F, %23, ….",
+            ) from None
         self._timeout = timeout
         self._clock = clock
         self._away_until: float | None = None

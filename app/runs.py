@@ -188,6 +188,7 @@ class AnswerRuns:
                 answer = event.data["answer"]
                 record = await services.store.answers.finish(answer)
                 self._metrics.answer(answer.answerable)
+                self._metrics.support(answer.statements)
                 self._metrics.invalid_outputs(sum(each.problem is not None for each in event.data["trace"].attempts))
                 self._metrics.tokens(answer.usage.prompt_tokens, answer.usage.completion_tokens)
                 self._metrics.stages("answer", answer.timings_ms)

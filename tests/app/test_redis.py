@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -15,7 +16,7 @@ from app.redis import Redis
 from app.redis_streams import MirroredStreams, RedisStreams
 from app.settings import Settings
 from app.streams import MemoryStreams, StreamEvent
-from core.errors import NotFound, Unavailable
+from core.errors import ConfigurationError, NotFound, Unavailable
 from tests.redis_process import RedisProcess
 
 
@@ -47,7 +48,7 @@ async def test_redis_is_killed_in_the_middle_of_a_stream(process: RedisProcess) 
     assert redis.away
     await here.finish("s")
     assert await reading == ["one", "two"]
-    assert await away == ["one"]  # it comes back, and is told the record
+    assert await away == ["one"]  # that reader comes back, and is told the record
     with pytest.raises(NotFound):
         await there.ended_at("s")
     await here.open("t", "ana")  # as if there were no Redis
@@ -146,3 +147,12 @@ async def test_doctor_says_whether_it_answers(process: RedisProcess, tmp_path: P
     [found] = await joined(settings)
     assert (found.what, found.state) == ("redis", "warning")
     assert await joined(Settings(data_dir=tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:geh/eim@redis:6379/0", "redis://:geh#eim@redis/0", "redis://:g[eheim@redis/0"]
+)
+def test_an_address_that_is_none_is_said_without_the_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="FOOTNOTE_REDIS_URL") as raised:
+        Redis(url)
+    assert "geh" not in "".join(traceback.format_exception(raised.value))

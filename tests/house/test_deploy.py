@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.metrics import Metrics
 from app.settings import PREFIX, Settings
+from core.types import Statement
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -44,6 +45,8 @@ def exported() -> dict[str, set[str]]:
     metrics.error("not_found")
     metrics.degraded(("rerank_timeout",))
     metrics.answer(answerable=True)
+    metrics.support([Statement(text="Yes.", sources=("1",), support=0.8, supported=True)])
+    metrics.generator(running=1, waiting=0)
     metrics.feedback("up")
     metrics.cache({"hit": 1, "miss": 1}, evicted=1)
     metrics.stock(documents=1, chunks=1, jobs={"queued": 1})

@@ -210,6 +210,8 @@ async def test_the_figures(world: Any) -> None:
     assert value("footnote_jobs", status="failed") == 0
     assert value("footnote_answers_total", answerable="true") == 1
     assert value("footnote_answers_total", answerable="false") == 1
+    assert value("footnote_statement_support_count", supported="true") == 2  # the statements of the one answer
+    assert not [name for name, *_ in figures if name == "footnote_redis_up"]  # there is none that could be away
     assert value("footnote_stage_duration_seconds_count", operation="search", stage="embed") == 1
     assert value("footnote_stage_duration_seconds_sum", operation="search", stage="search") == 0.002
     assert value("footnote_stage_duration_seconds_count", operation="answer", stage="generate") == 1
