@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,48 @@ def test_every_service_is_bounded_and_watched(name: str) -> None:
     assert service["deploy"]["resources"], "and takes no more than it was given"
     assert not service.get("privileged")
     assert all(":" in volume for volume in service.get("volumes", ()))
+
+
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_no_service_has_rights_or_gains_any(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    if name == "vllm":  # its image knows no other user than root
+        return
+    assert service["cap_drop"] == ["ALL"]
+    image = service["image"]
+    of_its_own = image.endswith("-unprivileged") or image.startswith(("prom/", "grafana/")) or image == "footnote"
+    assert service.get("user", "root") != "root" or of_its_own
+
+
+def test_redis_reads_its_password_where_nobody_lists_it(tmp_path: Path) -> None:
+    """The composition's own command, on this machine's Redis."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "password").write_text("geheim")
+    shell, option, script = COMPOSE["services"]["redis"]["command"]
+    script = script.replace("$$", "$").replace("/run/secrets/redis_password", str(tmp_path / "password"))
+    script = script.replace("redis-server -", f"redis-server - --port {port} --bind 127.0.0.1", 1)
+    with subprocess.Popen([shell, option, script], stdout=subprocess.DEVNULL) as process:
+        try:
+            assert _said_to_redis(port, b"PING\r\n").startswith(b"-NOAUTH")
+            assert _said_to_redis(port, b"AUTH geheim\r\n") == b"+OK\r\n"
+            assert b"geheim" not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        finally:
+            process.terminate()
+
+
+def _said_to_redis(port: int, words: bytes) -> bytes:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 30) as wire:
+                wire.sendall(words)
+                return wire.recv(200)
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_the_index_and_its_client_are_of_one_version() -> None:
