@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis as Client
@@ -24,6 +25,12 @@ from core.errors import ConfigurationError, Unavailable
 log = logging.getLogger("footnote.redis")
 
 T = TypeVar("T")
+
+_KEEPALIVE: Mapping[str, Any] = {
+    "socket_keepalive": True,
+    "socket_keepalive_options": {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3},
+}
+"""Who only listens would never learn that the other machine is gone without a word."""
 
 PEACE = 1.0
 """Seconds without a call after one that failed."""
@@ -44,6 +51,7 @@ class Redis:
                 socket_connect_timeout=timeout,
                 socket_timeout=None,  # blocking reads wait longer; ours is exact and covers both
                 retry=Retry(NoBackoff(), 1),  # a connection that died while it lay in the pool
+                **({} if url.startswith("unix:") else _KEEPALIVE),
             )
         except ValueError:  # its words may be a part of the password
             raise ConfigurationError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 import traceback
 from collections.abc import Iterator
 from itertools import count
@@ -156,3 +158,30 @@ def test_an_address_that_is_none_is_said_without_the_password(url: str) -> None:
     with pytest.raises(ConfigurationError, match="FOOTNOTE_REDIS_URL") as raised:
         Redis(url)
     assert "geh" not in "".join(traceback.format_exception(raised.value))
+
+
+async def test_a_listener_asks_whether_the_other_end_is_there(process: RedisProcess) -> None:
+    redis = Redis(process.url, timeout=10)
+    listening = asyncio.create_task(anext(redis.listen("channel")))
+    async with asyncio.timeout(30):
+        while not any(_connected(process.port)):  # set once it is connected
+            await asyncio.sleep(0.02)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    await redis.close()
+    away = Redis("unix:///nowhere/redis.sock", timeout=10)
+    with pytest.raises(Unavailable):
+        await away.ping()
+    await away.close()
+
+
+def _connected(port: int) -> list[int]:
+    """Of this process' connections to a port, whether each is kept alive."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            copy = socket.socket(fileno=os.dup(int(entry.name)))
+            with copy:
+                if copy.family == socket.AF_INET and copy.getpeername()[1] == port:
+                    found.append(copy.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+    return found
