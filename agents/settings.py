@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+_LABEL = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)"
+HOST = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*(?!0x)(?=[a-z0-9_-]*[a-z]){_LABEL}")
+"""A host's name; its last part is no number, else it would be read as an address."""
 
 
 class Room(BaseModel):
@@ -102,6 +107,41 @@ class BudgetSettings(Room):
         if self.final_seconds >= self.seconds:
             raise ValueError("final_seconds must be less than seconds, else no step could be taken")
         return self
+
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class HttpSettings(Room):
+    """What `http_request` may reach. Without hosts there is no such tool."""
+
+    hosts: tuple[str, ...] = Field(
+        default=(), description="Names it may ask: docs.example.org, *.example.org (what is below it), or * for any."
+    )
+    plain_http: bool = Field(default=False, description="Whether http:// is allowed beside https://.")
+    ports: tuple[Annotated[int, Field(ge=1, le=65_535)], ...] = Field(
+        default=(80, 443), description="Ports it may ask."
+    )
+    methods: tuple[Method, ...] = Field(
+        default=("GET", "HEAD"),
+        min_length=1,
+        description="Methods; with any but GET and HEAD the tool is one that sends.",
+    )
+    seconds: float = Field(default=20.0, gt=0, le=600, description="Time for a request, redirects included.")
+    max_bytes: int = Field(default=2_000_000, ge=1_000, description="Bytes read of a response, after unpacking.")
+    max_chars: int = Field(default=20_000, ge=100, description="Characters of a response that an agent is shown.")
+    max_redirects: int = Field(default=5, ge=0, le=20, description="Redirects followed, each checked like the first.")
+
+    @field_validator("hosts")
+    @classmethod
+    def _are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if host != "*" and not HOST.fullmatch(host):
+                raise ValueError(
+                    f"{host!r} is not a host's name: write it in lower case, without scheme, port and path; "
+                    "addresses are not allowed"
+                )
+        return hosts
 
 
 class AgentSettings(Room):

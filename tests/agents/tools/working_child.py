@@ -14,7 +14,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
             return {
                 "said": request["text"],
                 "environment": dict(os.environ),
-                "arguments": open("/proc/self/cmdline").read(),
+                "arguments": Path("/proc/self/cmdline").read_text(),
             }
         case "sleep":
             time.sleep(600)
