@@ -173,7 +173,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     second time before it counts as failed. Every second try is listed at the end of a run."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if {"browser", "flow"} & set(item.path.relative_to(ROOT).parts) or any(name.endswith("engine") for name in fixtures):
+        if {"browser", "flow"} & set(item.path.relative_to(ROOT).parts) or any(
+            name.endswith("engine") for name in fixtures
+        ):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
