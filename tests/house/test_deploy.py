@@ -87,6 +87,14 @@ def test_every_query_asks_for_metrics_that_there_are(place: str, query: str) -> 
             assert selector.name == "up" or selector.name in ENGINE_METRICS, place
 
 
+def test_the_reasons_that_an_alarm_sends_people_to_are_there() -> None:
+    texts = json.loads((ROOT / "app/web/texts/en.json").read_text())
+    reasons = {key.removeprefix("degraded.") for key in texts if key.startswith("degraded.")} - {"other"}
+    assert len(reasons) > 8
+    listed = (ROOT / "docs/deployment.md").read_text()
+    assert {reason for reason in reasons if f"`{reason}`" not in listed} == set()
+
+
 def test_the_composition_is_valid() -> None:
     checked = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
