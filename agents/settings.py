@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 _LABEL = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)"
 HOST = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*(?!0x)(?=[a-z0-9_-]*[a-z]){_LABEL}")
@@ -142,6 +142,38 @@ class HttpSettings(Room):
                     "addresses are not allowed"
                 )
         return hosts
+
+
+class DatabaseConnection(Room):
+    """A database that `query_database` may read. Give it an account that may do no more than that."""
+
+    url: SecretStr = Field(description="sqlite:////path/to/file or postgresql://user:password@host/name")
+    description: str = Field(default="", max_length=500, description="What is in it, told to the agent.")
+
+    @property
+    def dialect(self) -> Literal["sqlite", "postgres"]:
+        """The SQL it is asked in."""
+        return "sqlite" if self.url.get_secret_value().startswith("sqlite:") else "postgres"
+
+    @field_validator("url")
+    @classmethod
+    def _is_known(cls, url: SecretStr) -> SecretStr:
+        if not re.match(r"(sqlite|postgresql)(\+psycopg|\+pysqlite)?://", url.get_secret_value()):
+            raise ValueError("a connection's url begins with sqlite:// or postgresql://")
+        return url
+
+
+class DatabaseSettings(Room):
+    """What `query_database` may read. Without connections there is no such tool."""
+
+    connections: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")], DatabaseConnection] = Field(
+        default_factory=dict, description="Databases by the names that agents call them."
+    )
+    seconds: float = Field(default=15.0, gt=0, le=600, description="Time for a query, starting its process included.")
+    max_rows: int = Field(default=200, ge=1, le=100_000, description="Rows of a result, at most.")
+    max_bytes: int = Field(default=1_000_000, ge=1_000, description="Bytes of a result, at most.")
+    max_chars: int = Field(default=20_000, ge=100, description="Characters of a result that an agent is shown.")
+    memory_bytes: int = Field(default=1 << 30, ge=1 << 28, description="Memory of the process that asks.")
 
 
 class AgentSettings(Room):
