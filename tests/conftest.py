@@ -157,6 +157,16 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine_process.
 
 
 @pytest.fixture(scope="session")
+def trained_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine_process.Engine]:
+    """Another one, which serves the model that learned to answer, in eight bits, under the same names."""
+    folder = tmp_path_factory.mktemp("trained-engine")
+    given = {"QUANTIZATION": "compressed-tensors", "ARGUMENTS": '["--lora-target-modules", "q_proj", "v_proj"]'}
+    with engine_process.started(folder, engine_process.trained_models, **given) as found:
+        found.wait_ready()
+        yield found
+
+
+@pytest.fixture(scope="session")
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small random model "base" and its adapters "a" and "b", for a generator in this process."""
     from bench.tiny_llama import build, build_adapter

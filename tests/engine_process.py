@@ -1,4 +1,4 @@
-"""A real vLLM for the tests: `footnote engine` with a small random model and two adapters, on a free port."""
+"""A real vLLM for the tests: `footnote engine` with a small model and two adapters, on a free port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from serving.settings import EndpointSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 240.0
+ANSWERING = ROOT / "tests" / "data" / "answering_model"
+"""The model that learned to answer from given passages; its README says how it was made."""
 
 
 @dataclass(kw_only=True)
@@ -100,15 +102,30 @@ class Engine:
             time.sleep(0.1)
 
 
-@contextlib.contextmanager
-def started(folder: Path) -> Iterator[Engine]:
-    """Builds the models in a folder and starts it there; not ready yet."""
-    python = ROOT / ".venv-engine" / "bin" / "python"
-    assert python.exists(), "vLLM is not installed: `make engine` installs it"
+def random_models(folder: Path) -> None:
+    """ "base" of random weights, with "a" and "b"."""
     # deep enough that a token costs the engine more than its server: one that lags never sees a client leave
     recipe = [sys.executable, "-m", "bench.tiny_llama", str(folder / "base"), "--layers", "10"]
     recipe += ["--adapter", "a", "--adapter", "b"]
     subprocess.run(recipe, cwd=ROOT, check=True, capture_output=True)
+
+
+def trained_models(folder: Path) -> None:
+    """ "base" is the one that learned to answer, partly in eight bits; "a" and "b" are of random weights."""
+    from bench.int8 import quantize
+    from bench.tiny_llama import build_adapter
+
+    quantize(ANSWERING, folder / "base")
+    for seed, name in enumerate("ab", start=1):
+        build_adapter(folder / name, folder / "base", seed)
+
+
+@contextlib.contextmanager
+def started(folder: Path, make: Callable[[Path], None] = random_models, **settings: str) -> Iterator[Engine]:
+    """Makes the models in a folder and starts vLLM there with these settings, too; not ready yet."""
+    python = ROOT / ".venv-engine" / "bin" / "python"
+    assert python.exists(), "vLLM is not installed: `make engine` installs it"
+    make(folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -121,6 +138,7 @@ def started(folder: Path) -> Iterator[Engine]:
         "CPU_KV_CACHE_GIB": "1",
         "MAX_MODEL_LEN": "8192",
         "ADAPTERS": json.dumps({name: str(folder / name) for name in ("a", "b")}),
+        **settings,
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FOOTNOTE_")}
     named = {f"FOOTNOTE_SERVING__ENGINE__{name}": value for name, value in given.items()}

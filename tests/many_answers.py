@@ -44,9 +44,9 @@ async def trace_of(answerer: Answerer, question: str) -> AnswerTrace:
     raise AssertionError("no end")
 
 
-async def are_held_to_their_schemas(generator: Generator, window: PromptWindow, embedder: Any) -> None:
+async def are_held_to_their_schemas(generator: Generator, window: PromptWindow, embedder: Any) -> set[str]:
     """Asks all of them at once: every output is valid at the first try, cites only what was offered for it, and has no
-    run of white space."""
+    run of white space. Returns the outputs."""
     settings = AgentSettings(output=BOUNDS, max_tokens=512, generate_seconds=3_000)  # pytest's own limit comes first
     answerer = Answerer(Searcher(), generator, embedder, settings, window=window)
     questions = [f"{n:03} is how many passages? {n % 6 + 1}" for n in range(COUNT)]
@@ -59,5 +59,5 @@ async def are_held_to_their_schemas(generator: Generator, window: PromptWindow, 
         assert {each for said in value["statements"] for each in said["sources"]} <= offered
         assert not re.search(r"\s{8}", attempt.output)
     outputs = {trace.attempts[0].output for trace in traces}
-    assert len(outputs) > 50
     assert any(json.loads(output)["statements"] for output in outputs)
+    return outputs

@@ -1,4 +1,7 @@
-"""The generator over a real vLLM with a model of random weights: whatever it would say, it is held to the schema."""
+"""The generator over a real vLLM with a model of random weights: whatever it would say, it is held to the schema.
+
+The main of it holds over a trained model in eight bits, too; `test_quantized_engine.py` is about what that one says.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,20 @@ async def generator(engine: Engine) -> AsyncIterator[OpenAICompatibleGenerator]:
     await made.close()
 
 
+@pytest.fixture(params=["engine", "trained_engine"])
+def either_engine(request: pytest.FixtureRequest) -> Engine:
+    """The engine with a model of random weights, and the one with a trained model in eight bits."""
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine
+
+
+@pytest.fixture
+async def of_either(either_engine: Engine) -> AsyncIterator[OpenAICompatibleGenerator]:
+    made = OpenAICompatibleGenerator(either_engine.endpoint())
+    yield made
+    await made.close()
+
+
 def long_request(adapter: str | None = None, schema: dict[str, Any] = LONG) -> GenerationRequest:
     return GenerationRequest(
         task="answer",
@@ -62,9 +79,12 @@ def long_request(adapter: str | None = None, schema: dict[str, Any] = LONG) -> G
 
 
 async def test_two_hundred_answers_are_valid_and_cite_only_what_was_offered_for_them(
-    generator: OpenAICompatibleGenerator, word_embedder: Any
+    of_either: OpenAICompatibleGenerator, word_embedder: Any, request: pytest.FixtureRequest
 ) -> None:
-    await are_held_to_their_schemas(QueuedGenerator(generator, concurrency=32, waiting=COUNT), generator, word_embedder)
+    queued = QueuedGenerator(of_either, concurrency=32, waiting=COUNT)
+    outputs = await are_held_to_their_schemas(queued, of_either, word_embedder)
+    if request.node.callspec.params["either_engine"] == "engine":  # the other one has learned when to say nothing
+        assert len(outputs) > 50
 
 
 async def test_words_arrive_one_after_another_and_are_counted(generator: OpenAICompatibleGenerator) -> None:
@@ -81,15 +101,15 @@ async def test_words_arrive_one_after_another_and_are_counted(generator: OpenAIC
     assert final.generator.fingerprint.startswith("tiny:vllm")
 
 
-async def test_the_base_and_each_adapter_answer_by_name_and_differently(generator: OpenAICompatibleGenerator) -> None:
+async def test_the_base_and_each_adapter_answer_by_name_and_differently(of_either: OpenAICompatibleGenerator) -> None:
     short = {"type": "string", "minLength": 40, "maxLength": 60}
     schema = {**LONG, "properties": {"text": short}}
-    said = [await generator.complete(long_request(name, schema)) for name in (None, "a", "b", None)]
+    said = [await of_either.complete(long_request(name, schema)) for name in (None, "a", "b", None)]
     assert [each.generator.adapter for each in said] == [None, "a", "b", None]
     assert len({each.text for each in said}) == 3
     assert said[0].text == said[3].text
     with pytest.raises(GeneratorUnavailable, match="404"):
-        await generator.complete(long_request("c"))
+        await of_either.complete(long_request("c"))
 
 
 async def test_who_leaves_frees_the_engine(engine: Engine, generator: OpenAICompatibleGenerator) -> None:
