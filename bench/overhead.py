@@ -5,8 +5,8 @@
 An engine with a model of random weights runs on the first core; the server and the clients have the others, as a server
 beside an accelerator has. The server answers questions over the example handbook once; what it sent to the engine for
 each is then sent by the clients themselves. Both ways the model writes the same words, so tokens a second compare, and
-so does the time until a client has the first word of the first statement, from which the time of retrieval, which
-the engine alone has not, is taken by the server's own account of it.
+so does the time until a client has the first word of the first statement. The time of retrieval, which the engine alone
+has not, is taken from both, by the server's own account of it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ import httpx
 from bench.server import ROOT, Server
 
 MAX_TOKENS = 768
+SINGLE = 10
+"""Questions of a single client, whose first words do not depend on what else the engine has in hand."""
 FEW = 40
 """Answers of fewer characters than this are left out: a client that waits for words would wait for none."""
 
@@ -48,10 +50,11 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-    """Milliseconds until the first word, without retrieval; tokens in all."""
+    """Milliseconds until the first word, without retrieval, and of retrieval; tokens in all."""
 
     first_ms: float
     tokens: int
+    retrieval_ms: float = 0.0
 
 
 # ---- the two parties -----------------------------------------------------------------------------------------------
@@ -181,7 +184,8 @@ async def of_server(client: httpx.AsyncClient, url: str, question: Question) -> 
             first = time.perf_counter() - begun
         elif line.startswith("data: ") and name in {"done", "error"}:
             done = json.loads(line.removeprefix("data: "))
-    return Heard(first_ms=1000 * first - done["timings_ms"]["retrieve"], tokens=done["usage"]["completion_tokens"])
+    found = done["timings_ms"]["retrieve"]
+    return Heard(first_ms=1000 * first - found, tokens=done["usage"]["completion_tokens"], retrieval_ms=found)
 
 
 async def load(ask: Callable[[Question], Awaitable[Heard]], asked: list[Question], clients: int) -> dict[str, float]:
@@ -195,7 +199,8 @@ async def load(ask: Callable[[Question], Awaitable[Heard]], asked: list[Question
 
     begun = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(clients)))
-    seconds = time.perf_counter() - begun
+    retrieval = sum(each.retrieval_ms for each in heard) / clients / 1000  # each client waits for its own
+    seconds = time.perf_counter() - begun - retrieval
     return {
         "tokens": sum(each.tokens for each in heard),
         "tokens_per_second": round(sum(each.tokens for each in heard) / seconds, 1),
@@ -208,20 +213,28 @@ async def in_turns(url: str, base: str, asked: list[Question], clients: int, rou
     taken = []
     async with httpx.AsyncClient(timeout=600.0, limits=limits) as client:
         for number in range(rounds + 1):
-            alone = await load(lambda q: of_engine(client, url, q), asked, clients)
-            through = await load(lambda q: of_server(client, base, q), asked, clients)
+            found = {}
+            for name, count, some in (("", clients, asked), ("_single", 1, asked[:SINGLE])):
+                found[f"engine{name}"] = await load(lambda q: of_engine(client, url, q), some, count)
+                found[f"server{name}"] = await load(lambda q: of_server(client, base, q), some, count)
             if number:  # the first warms the engine's cache of prompts
-                taken.append({"engine": alone, "server": through})
+                taken.append(found)
                 print(taken[-1], flush=True)
     return taken
 
 
 def summary(taken: list[dict[str, Any]]) -> dict[str, float]:
     ratios = [each["server"]["tokens_per_second"] / each["engine"]["tokens_per_second"] for each in taken]
-    later = [each["server"]["first_word_p50_ms"] - each["engine"]["first_word_p50_ms"] for each in taken]
+    later = {
+        name: [
+            each[f"server{name}"]["first_word_p50_ms"] - each[f"engine{name}"]["first_word_p50_ms"] for each in taken
+        ]
+        for name in ("", "_single")
+    }
     return {
         "throughput_ratio": round(statistics.median(ratios), 3),
-        "first_word_later_ms": round(statistics.median(later), 1),
+        "first_word_later_ms": round(statistics.median(later[""]), 1),
+        "first_word_later_single_client_ms": round(statistics.median(later["_single"]), 1),
     }
 
 
