@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from app.beside import beside
 from app.store.store import Store
 from core.errors import FootnoteError
 from core.ports import Searcher
@@ -50,14 +51,8 @@ class Gaps:
     async def watched(self) -> AsyncIterator[Gaps]:
         """Looks once before it is entered, and, where something lacks, until nothing does."""
         await self.look()
-        task = asyncio.create_task(self._until_none(), name="index gaps") if self.lacking else None
-        try:
+        async with beside(self._until_none(), "index gaps") if self.lacking else contextlib.nullcontext():
             yield self
-        finally:
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
 
     async def _until_none(self) -> None:
         log.warning("The index lacks %d documents; they are being put back.", self.lacking)

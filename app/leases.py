@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from app.beside import beside
 from core.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -72,13 +73,10 @@ class RedisLeases:
     @asynccontextmanager
     async def renewed(self) -> AsyncIterator[RedisLeases]:
         """Renews what is held; at the end it is given back."""
-        task = asyncio.create_task(self._renew(), name="leases of what callers hold")
         try:
-            yield self
+            async with beside(self._renew(), "leases of what callers hold"):
+                yield self
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
             for token in list(self._held):
                 self._give_back(token)
             await asyncio.gather(*self._going, return_exceptions=True)

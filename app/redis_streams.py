@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from app.beside import beside
 from app.redis import Redis
 from app.streams import MemoryStreams, StreamEvent, StreamLog
 from core.errors import Conflict, FootnoteError, NotFound, Unavailable
@@ -124,13 +125,8 @@ class RedisStreams:
     @asynccontextmanager
     async def renewed(self) -> AsyncIterator[RedisStreams]:
         """Keeps the logs that grow alive."""
-        task = asyncio.create_task(self._renew(), name="stream leases")
-        try:
+        async with beside(self._renew(), "stream leases"):
             yield self
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def _renew(self) -> None:
         while True:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import uuid
@@ -15,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from app.beside import beside
 from app.settings import HttpSettings
 from app.store.files import guarded, translated, unbroken, write_all
 from app.upload_files import Became, Upload, UploadFiles
@@ -125,13 +125,8 @@ class Unfinished:
     @asynccontextmanager
     async def swept(self) -> AsyncIterator[Unfinished]:
         """Sweeps what expired, from time to time, for as long as the block lasts."""
-        task = asyncio.create_task(self._sweeping(), name="unfinished uploads")
-        try:
+        async with beside(self._sweeping(), "unfinished uploads"):
             yield self
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def _sweeping(self) -> None:
         while True:
