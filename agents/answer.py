@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agents.asker import Asker
 from agents.condense import condense, is_pleasantry
 from agents.judging import Judge
 from agents.packing import Packed, fitting
+from agents.rails.guard import AnswerGuard
+from agents.rails.screen import Rails
 from agents.settings import AgentSettings
 from agents.stopwatch import Stopwatch
 from agents.verify import SimilarityVerifier, Verifier
@@ -71,7 +73,9 @@ class Answerer:
         verifier: Verifier | None = None,
         window: PromptWindow | None = None,
         judge: Judge | None = None,
+        rails: Rails | None = None,
     ) -> None:
+        self._rails = rails
         self._searcher = searcher
         self._generator = generator
         self._settings = settings
@@ -83,13 +87,16 @@ class Answerer:
 
         A second `status` event of the stage "generate" takes back every `delta` and `statement` before it: the
         generator broke its schema and is asked again. Events `verdict` come after the last statement, where a judge was
-        asked. Raises `InvalidInput` for an empty or over-long question, `GenerationInvalid` when the second try fails
-        too, `DeadlineExceeded`, and what searcher and generator raise.
+        asked. Raises `InvalidInput` for an empty or over-long question, `Blocked` for one that a rail does not let
+        through, `GenerationInvalid` when the second try fails too, `DeadlineExceeded`, and what searcher and generator
+        raise.
         """
         watch = Stopwatch()
-        asked = self._checked(request.question)
+        guard = AnswerGuard(watch=self._rails.watch(request.principal, request.collections) if self._rails else None)
+        asked = await guard.question(self._checked(request.question))
+        request = replace(request, question=asked, history=await guard.history(request.history))
         if is_pleasantry(asked):
-            yield self._done(request, self._writing(request, asked, (), watch), NO_QUESTION)
+            yield self._done(request, self._writing(request, asked, (), watch, guard), NO_QUESTION)
             return
         yield status("condense")
         with watch.stage("condense"):
@@ -99,14 +106,15 @@ class Answerer:
             )
         yield status("retrieve")
         with watch.stage("retrieve"):
-            found = await self._retrieve(request, condensed.question)
-        packed = await self._packed(condensed.question, found)
-        sources = packed.sources
-        yield AnswerEvent(name="sources", data={"sources": sources})
-        writing = self._writing(request, condensed.question, sources, watch)
+            found = await guard.found(await self._retrieve(request, guard.searched(condensed.question)))
+        offered = [_source(n, hit) for n, hit in enumerate(found.hits[: self._settings.sources], start=1)]
+        packed = await self._packed(condensed.question, await guard.sources(offered))
+        writing = self._writing(request, condensed.question, packed.sources, watch, guard)
+        shown = guard.shown_sources(packed.sources, offered)
+        yield AnswerEvent(name="sources", data={"sources": shown})
         narrowed = ("context_cut",) if packed.cut else ()
         degraded = tuple(dict.fromkeys((*condensed.degraded, *found.degraded, *narrowed)))
-        if sources:
+        if packed.sources:
             try:
                 async with aclosing(self._writer.write(writing)) as events:
                     async for event in events:
@@ -114,9 +122,9 @@ class Answerer:
             except FootnoteError:
                 yield AnswerEvent(name="failed", data={"trace": _trace(request, writing, found, degraded)})
                 raise
-        degraded = (*degraded, *writing.degraded)
-        reason = ANSWERED if writing.statements else NOT_ANSWERED if sources else NO_PASSAGE
-        yield self._done(request, writing, reason, found, degraded)
+        degraded = (*degraded, *writing.degraded, *guard.degraded)
+        reason = ANSWERED if writing.statements else NOT_ANSWERED if packed.sources else NO_PASSAGE
+        yield self._done(request, writing, reason, found, degraded, shown)
 
     async def answer(self, request: AnswerRequest) -> Answer:
         """The finished answer. Raises what `run` raises."""
@@ -147,17 +155,26 @@ class Answerer:
             )
         )
 
-    async def _packed(self, question: str, found: SearchResult) -> Packed:
-        offered = [_source(n, hit) for n, hit in enumerate(found.hits[: self._settings.sources], start=1)]
-        return await fitting(question, offered, self._window, self._settings.max_tokens)
+    async def _packed(self, question: str, offered: Sequence[Source]) -> Packed:
+        marks = self._settings.rails.marks
+        return await fitting(question, offered, self._window, self._settings.max_tokens, marks=marks)
 
-    def _writing(self, request: AnswerRequest, question: str, sources: tuple[Source, ...], watch: Stopwatch) -> Writing:
+    def _writing(
+        self,
+        request: AnswerRequest,
+        question: str,
+        sources: tuple[Source, ...],
+        watch: Stopwatch,
+        guard: AnswerGuard,
+    ) -> Writing:
         return Writing(
             question=question,
             sources=sources,
             history=request.history,
             asker=Asker.of(request.principal, request.adapter),
             watch=watch,
+            guard=guard,
+            marks=self._settings.rails.marks,
         )
 
     def _done(
@@ -167,14 +184,15 @@ class Answerer:
         reason: str,
         found: SearchResult | None = None,
         degraded: tuple[str, ...] = (),
+        shown: tuple[Source, ...] = (),
     ) -> AnswerEvent:
         writing.watch.mark("total")
         generation = writing.generation
         answer = Answer(
             id=request.id,
-            question=writing.question,
-            statements=tuple(writing.statements),
-            sources=writing.sources,
+            question=writing.guard.text(writing.question),
+            statements=tuple(writing.guard.shown(statement) for statement in writing.statements),
+            sources=shown,
             answerable=bool(writing.statements),
             retrieval=Retrieval(used=found is not None, reason=reason, n=len(writing.sources)),
             generator=generation.generator if generation else self._generator.info,
@@ -204,6 +222,7 @@ def _trace(
         timings_ms=dict(writing.watch.timings_ms),
         search_ms=found.timings_ms if found else {},
         degraded=degraded,
+        findings=writing.guard.findings,
     )
 
 

@@ -31,8 +31,11 @@ class Packed:
     cut: bool = False
 
 
-async def fitting(question: str, sources: Sequence[Source], window: PromptWindow | None, max_tokens: int) -> Packed:
-    """As many of the best sources as the prompt has room for, at least one, cut where it alone is too long.
+async def fitting(
+    question: str, sources: Sequence[Source], window: PromptWindow | None, max_tokens: int, *, marks: bool = False
+) -> Packed:
+    """As many of the best sources as the prompt has room for, at least one, cut where it alone is too long. `marks` as
+    in `answer_messages`.
 
     Raises `InvalidInput` where the question leaves no room for any.
     """
@@ -41,7 +44,7 @@ async def fitting(question: str, sources: Sequence[Source], window: PromptWindow
     room = await window.room(max_tokens)
 
     async def fits(some: Sequence[Source]) -> bool:
-        messages = answer_messages(question, arranged(some))
+        messages = answer_messages(question, arranged(some), marks=marks)
         return surely_fits(messages, room) or await window.count(messages) <= room
 
     if await fits(sources):

@@ -18,8 +18,11 @@ from importlib import resources
 from core.types import Message, Source
 
 ANSWER = "answer.v1"
+MARKS = "marks.v1"
 CONDENSE = "condense.v1"
 JUDGE = "judge.v1"
+MARK = "ˆ"
+"""What stands in the place of a source's spaces where they are marked (Hines et al. 2024, "Spotlighting")."""
 _CONTROL = re.compile(
     r"(?<=<)(?=[|｜])"  # ChatML, Llama 3, Phi, Qwen, GPT-OSS; DeepSeek's have a wide bar
     r"|(?<=<)(?=/?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn)>)"  # Llama 2, Gemma
@@ -45,25 +48,26 @@ def load(name: str) -> Prompt:
     return Prompt(name=name, text=text.strip())
 
 
-def answer_messages(question: str, sources: Sequence[Source]) -> tuple[Message, ...]:
-    """The prompt for an answer: rules, fenced sources, question."""
-    boundary = _boundary([*_said(sources), question])
-    blocks = "\n\n".join(_fenced(source, boundary) for source in sources)
+def answer_messages(question: str, sources: Sequence[Source], *, marks: bool = False) -> tuple[Message, ...]:
+    """The prompt for an answer: rules, fenced sources, question. `marks` has the sources' spaces marked as well."""
+    boundary = boundary_of([*_said(sources), question])
+    blocks = "\n\n".join(_fenced(source, boundary, marks=marks) for source in sources)
+    rules = f"{load(ANSWER).text}\n\n{load(MARKS).text}" if marks else load(ANSWER).text
     return (
-        Message(role="system", content=load(ANSWER).text),
-        Message(role="user", content=f"Sources:\n\n{blocks}\n\nQuestion: {_plain(question)}"),
+        Message(role="system", content=rules),
+        Message(role="user", content=f"Sources:\n\n{blocks}\n\nQuestion: {plain(question)}"),
     )
 
 
 def condense_messages(question: str, history: Sequence[Message]) -> tuple[Message, ...]:
     """The prompt for making a follow-up stand alone: rules, the conversation as data, the question."""
-    boundary = _boundary([turn.content for turn in history] + [question])
+    boundary = boundary_of([turn.content for turn in history] + [question])
     turns = "\n\n".join(
-        f"<<{turn.role} {boundary}>>\n{_plain(turn.content)}\n<<end {turn.role} {boundary}>>" for turn in history
+        f"<<{turn.role} {boundary}>>\n{plain(turn.content)}\n<<end {turn.role} {boundary}>>" for turn in history
     )
     return (
         Message(role="system", content=load(CONDENSE).text),
-        Message(role="user", content=f"Conversation:\n\n{turns}\n\nLast question: {_plain(question)}"),
+        Message(role="user", content=f"Conversation:\n\n{turns}\n\nLast question: {plain(question)}"),
     )
 
 
@@ -71,10 +75,10 @@ def judge_messages(claims: Sequence[tuple[str, Sequence[Source]]]) -> tuple[Mess
     """The prompt for judging statements by the sources they cite: rules, fenced sources once each, fenced statements
     numbered from 1."""
     sources = {source.id: source for _, cited in claims for source in cited}
-    boundary = _boundary([*_said(sources.values()), *(text for text, _ in claims)])
+    boundary = boundary_of([*_said(sources.values()), *(text for text, _ in claims)])
     blocks = "\n\n".join(_fenced(source, boundary) for source in sources.values())
     statements = "\n\n".join(
-        f"<<statement {number} citing {', '.join(source.id for source in cited)} {boundary}>>\n{_plain(text)}\n"
+        f"<<statement {number} citing {', '.join(source.id for source in cited)} {boundary}>>\n{plain(text)}\n"
         f"<<end statement {number} {boundary}>>"
         for number, (text, cited) in enumerate(claims, start=1)
     )
@@ -84,11 +88,28 @@ def judge_messages(claims: Sequence[tuple[str, Sequence[Source]]]) -> tuple[Mess
     )
 
 
-def _fenced(source: Source, boundary: str) -> str:
-    place = _plain(_line(" › ".join([source.title, *source.heading_path])))
+def place_of(source: Source) -> str:
+    """Where a source is from, in a line: title, headings and page."""
+    place = plain(one_line(" › ".join([source.title, *source.heading_path])))
     place = place if len(place) <= PLACE_CHARS else f"{place[:PLACE_CHARS]}…"
-    page = f", page {source.page}" if source.page is not None else ""
-    return f"<<source {source.id} {boundary}>>\n{place}{page}\n\n{_plain(source.text)}\n<<end {source.id} {boundary}>>"
+    return place + (f", page {source.page}" if source.page is not None else "")
+
+
+def marked(text: str) -> str:
+    """The text with a mark in the place of all white space."""
+    return MARK.join(text.replace(MARK, " ").split())
+
+
+def unmarked(text: str) -> str:
+    """What a model wrote, with spaces again where it left marks."""
+    return text.replace(MARK, " ")
+
+
+def _fenced(source: Source, boundary: str, *, marks: bool = False) -> str:
+    place, text = place_of(source), plain(source.text)
+    if marks:
+        place, text = marked(place), marked(text)
+    return f"<<source {source.id} {boundary}>>\n{place}\n\n{text}\n<<end {source.id} {boundary}>>"
 
 
 def _said(sources: Iterable[Source]) -> list[str]:
@@ -96,16 +117,18 @@ def _said(sources: Iterable[Source]) -> list[str]:
     return [part for source in sources for part in (source.title, *source.heading_path, source.text)]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text without a mark that a chat template would make a control token of."""
     return _CONTROL.sub(" ", text)
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text with all white space as single spaces."""
     return " ".join(text.split())
 
 
-def _boundary(texts: Sequence[str]) -> str:
+def boundary_of(texts: Sequence[str]) -> str:
+    """A mark drawn from all of these texts."""
     digest = hashlib.sha256()
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass") + b"\0")

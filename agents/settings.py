@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from agents.rails.settings import RailsSettings
 
 _LABEL = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)"
 HOST = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*(?!0x)(?=[a-z0-9_-]*[a-z]){_LABEL}")
@@ -176,6 +179,114 @@ class DatabaseSettings(Room):
     memory_bytes: int = Field(default=1 << 30, ge=1 << 28, description="Memory of the process that asks.")
 
 
+class PriceSettings(Room):
+    """What models and tools cost, in the currency of the budget's `cost`."""
+
+    prompt: float = Field(default=0.0, ge=0, description="A million tokens read by the model.")
+    completion: float = Field(default=0.0, ge=0, description="A million tokens written by the model.")
+    calls: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict, description="One call of a tool, by its name; others cost nothing."
+    )
+
+
+class StepSettings(Room):
+    """The bounds of an agent's steps, and what it is shown of what they brought."""
+
+    thought_chars: int = Field(default=600, ge=40, le=10_000, description="Characters of a thought, at most.")
+    observation_chars: int = Field(
+        default=8_000, ge=200, le=200_000, description="Characters of what a call brought that are kept and shown."
+    )
+    tokens: int = Field(default=1_024, ge=64, description="Tokens a generator may write for one step.")
+    seconds: float = Field(default=120.0, gt=0, description="Time to write one step, a second try included.")
+    task_chars: int = Field(default=20_000, ge=1, description="Longest task accepted, in characters.")
+    critique_reasons: int = Field(default=5, ge=1, le=20, description="Reasons for which a critic may send back.")
+    reason_chars: int = Field(default=300, ge=40, le=2_000, description="Characters of each of these reasons, at most.")
+
+
+class DocumentToolSettings(Room):
+    """What agents see of documents at a time."""
+
+    passages: int = Field(default=6, ge=1, le=64, description="Passages that a search shows, at most.")
+    read: int = Field(default=12, ge=1, le=200, description="Passages that are read at a time, at most.")
+    listed: int = Field(default=20, ge=1, le=200, description="Documents in a listing, at most.")
+    max_chars: int = Field(default=12_000, ge=1_000, description="Characters of passages shown at a time, at most.")
+    max_passages: int = Field(
+        default=5_000, ge=1, le=50_000, description="Passages of one document that are looked through, at most."
+    )
+    seconds: float = Field(default=20.0, gt=0, le=600, description="Time for one look.")
+
+
+class PythonSettings(Room):
+    """The sandbox in which `run_python` runs what a model wrote. It needs bubblewrap; without it there is no tool."""
+
+    enabled: bool = Field(default=True, description="Whether agents may run Python where a sandbox can be made.")
+    bwrap: str = Field(default="bwrap", description="The program bubblewrap.")
+    seconds: float = Field(default=30.0, gt=0, le=600, description="Time for a program, starting included.")
+    cpu_seconds: int = Field(default=20, ge=1, le=600, description="Processor time that it may take.")
+    memory_bytes: int = Field(default=1 << 30, ge=1 << 28, description="Memory that it may take.")
+    scratch_bytes: int = Field(default=64 << 20, ge=1 << 20, description="What it may write, in bytes.")
+    max_chars: int = Field(default=20_000, ge=100, description="Characters of what it prints that are kept.")
+    max_pictures: int = Field(default=4, ge=0, le=32, description="Pictures (PNG) that come back, at most.")
+    picture_bytes: int = Field(default=250_000, ge=1_000, description="Bytes of one picture, at most.")
+    at_a_time: int = Field(default=2, ge=1, le=64, description="Programs that run at the same time; others wait.")
+
+
+class WebSettings(Room):
+    """The search engine that `web_search` asks. Without a url there is no such tool."""
+
+    url: str | None = Field(
+        default=None, max_length=2_000, description="A SearXNG's address that answers JSON: https://search.example.org"
+    )
+    key: SecretStr | None = Field(default=None, description="A bearer token for it, if it wants one.")
+    results: int = Field(default=8, ge=1, le=50, description="Results shown, at most.")
+    max_chars: int = Field(default=600, ge=50, le=10_000, description="Characters of one result's text.")
+    max_bytes: int = Field(default=2_000_000, ge=1_000, description="Bytes read of an answer.")
+    seconds: float = Field(default=15.0, gt=0, le=600, description="Time for a search.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", url):
+            raise ValueError("a search engine's url begins with http:// or https:// and has no query")
+        return url
+
+
+class McpServer(Room):
+    """A server of tools that speaks MCP: a program that is started (`command`) or one that listens (`url`)."""
+
+    command: str | None = Field(default=None, max_length=1_000, description="A program that speaks MCP on stdio.")
+    args: tuple[str, ...] = Field(default=(), description="Its arguments.")
+    env: dict[str, SecretStr] = Field(default_factory=dict, description="Its environment, beside PATH and HOME.")
+    url: str | None = Field(default=None, max_length=2_000, description="The address of one that speaks HTTP.")
+    headers: dict[str, SecretStr] = Field(default_factory=dict, description="Headers it is sent, e.g. Authorization.")
+    tools: tuple[str, ...] = Field(default=("*",), description="Tools to offer; * stands for any letters.")
+    effects: dict[str, Literal["reads_outside", "writes", "sends"]] = Field(
+        default_factory=dict, description="What its tools do, by name or pattern; all others count as sends."
+    )
+    seconds: float = Field(default=30.0, gt=0, le=600, description="Time for a call.")
+    max_chars: int = Field(default=20_000, ge=100, description="Characters of a result that an agent is shown.")
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Self:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("an MCP server has either a command or a url")
+        if self.url is not None and not re.match(r"https?://[^\s/]", self.url):
+            raise ValueError("an MCP server's url begins with http:// or https://")
+        return self
+
+
+class McpSettings(Room):
+    """Servers of tools that agents may use."""
+
+    servers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")], McpServer] = Field(
+        default_factory=dict, description="MCP servers by name; their tools are called mcp_NAME_TOOL."
+    )
+    start_seconds: float = Field(default=30.0, gt=0, le=600, description="Time for a server to start and list tools.")
+    memory_bytes: int = Field(
+        default=1 << 30, ge=1 << 28, description="Memory of the process that speaks with a server."
+    )
+
+
 class AgentSettings(Room):
     """Answering a question from documents."""
 
@@ -190,3 +301,16 @@ class AgentSettings(Room):
     output: OutputSettings = OutputSettings()
     verify: VerifySettings = VerifySettings()
     judge: JudgeSettings = JudgeSettings()
+    rails: RailsSettings = RailsSettings()
+    file: Path | None = Field(
+        default=None, description="YAML file of agents that adds to the packaged ones and overrides them."
+    )
+    budget: BudgetSettings = BudgetSettings()
+    steps: StepSettings = StepSettings()
+    prices: PriceSettings = PriceSettings()
+    http: HttpSettings = HttpSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    documents: DocumentToolSettings = DocumentToolSettings()
+    python: PythonSettings = PythonSettings()
+    web: WebSettings = WebSettings()
+    mcp: McpSettings = McpSettings()

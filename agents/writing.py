@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +12,8 @@ from agents.asker import Asker
 from agents.growing import GrowingAnswer
 from agents.judging import Claim, Judge, second_opinion
 from agents.packing import arranged
-from agents.prompting import answer_messages
+from agents.prompting import answer_messages, unmarked
+from agents.rails.guard import AnswerGuard
 from agents.schema import Draft, answer_schema, read_answer
 from agents.settings import AgentSettings
 from agents.stopwatch import Stopwatch
@@ -43,7 +44,9 @@ class Writing:
     """One answer being written. `statements` grows, with a verdict on each; `generation` is set at the end.
 
     `request` is what the generator was sent last, `attempts` what it wrote each time. `judging` counts the tokens that
-    a judge took, and `degraded` says what became of it.
+    a judge took, and `degraded` says what became of it. `guard` looks at statements: what is kept here is as
+    it left it, with placeholders, and events are as their reader may see them. `withheld` are those it blocked.
+    `marks` has the sources' spaces marked in the prompt.
     """
 
     question: str
@@ -58,6 +61,9 @@ class Writing:
     attempts: list[Attempt] = field(default_factory=list)
     judging: Usage = field(default_factory=Usage)
     degraded: tuple[str, ...] = ()
+    guard: AnswerGuard = field(default_factory=AnswerGuard)
+    withheld: set[int] = field(default_factory=set)
+    marks: bool = False
 
 
 class Writer:
@@ -82,6 +88,8 @@ class Writer:
         for attempt in range(1, ATTEMPTS + 1):
             writing.statements.clear()
             writing.verdicts.clear()
+            writing.withheld.clear()
+            writing.guard.again()
             yield status("generate")
             ids = [source.id for source in writing.sources]
             growing = GrowingAnswer(ids=ids, settings=self._settings.output, max_chars=self._most_chars())
@@ -89,14 +97,23 @@ class Writer:
                 async with aclosing(self._attempt(writing, growing, deadline, TEMPERATURES[attempt - 1])) as events:
                     async for event in events:
                         yield event
-                writing.attempts.append(Attempt(output=growing.text))
+                writing.attempts.append(Attempt(output=await writing.guard.kept(growing.text)))
                 break
             except FootnoteError as error:
-                writing.attempts.append(Attempt(output=growing.text, problem=error.message))
+                writing.attempts.append(Attempt(output=await writing.guard.kept(growing.text), problem=error.message))
                 if attempt == ATTEMPTS or not isinstance(error, GenerationInvalid):
                     raise
         for event in await self._judged(writing):
             yield event
+
+    async def hold(self, writing: Writing, drafts: Sequence[Draft]) -> None:
+        """Holds statements that are written already against their sources; the result is left in `writing`.
+
+        Raises `EmbedderUnavailable` if the verifier needs an embedder that does not answer.
+        """
+        for draft in drafts:
+            await self._verified(writing, draft)
+        await self._judged(writing)
 
     async def _attempt(
         self, writing: Writing, growing: GrowingAnswer, deadline: float, temperature: float
@@ -110,10 +127,11 @@ class Writer:
                 writing.watch.mark("first_token")
                 final = delta.final or final
                 for grown in growing.feed(delta.text):
-                    if grown.draft is None:
-                        yield AnswerEvent(name="delta", data={"index": grown.index, "text": grown.text})
-                    else:
-                        yield await self._verified(writing, grown.draft)
+                    if grown.draft is not None:
+                        for event in await self._told(writing, grown.draft):
+                            yield event
+                    elif shown := writing.guard.grown(grown.index, _said(writing, grown.text)):
+                        yield AnswerEvent(name="delta", data={"index": grown.index, "text": shown})
         finally:
             await _close(stream)
         if final is None:
@@ -123,7 +141,8 @@ class Writer:
         output = read_answer(final.text, ids, self._settings.output)
         yield status("verify")
         for draft in output.statements[len(writing.statements) :]:
-            yield await self._verified(writing, draft)
+            for event in await self._told(writing, draft):
+                yield event
         writing.generation = final
 
     async def _next(self, writing: Writing, stream: AsyncIterator[Delta], deadline: float) -> Delta | None:
@@ -135,7 +154,22 @@ class Writer:
         except TimeoutError:
             raise DeadlineExceeded("The answer took too long to write. Ask again, or ask for less at once.") from None
 
-    async def _verified(self, writing: Writing, draft: Draft) -> AnswerEvent:
+    async def _told(self, writing: Writing, draft: Draft) -> list[AnswerEvent]:
+        """A statement that is whole: what was held back of it, and the statement as it may be said."""
+        index = len(writing.statements)
+        screened = await writing.guard.statement(_said(writing, draft.text))
+        if screened.blocked is None:
+            await self._verified(writing, replace(draft, text=screened.text))
+        else:
+            self._withheld(writing, screened.blocked)
+        writing.watch.mark("first_statement")
+        statement = writing.guard.shown(writing.statements[index])
+        event = AnswerEvent(name="statement", data={"index": index, "statement": statement})
+        if rest := writing.guard.rest(index, statement.text):
+            return [AnswerEvent(name="delta", data={"index": index, "text": rest}), event]
+        return [event]
+
+    async def _verified(self, writing: Writing, draft: Draft) -> None:
         cited = [source for source in writing.sources if source.id in draft.sources]
         with writing.watch.stage("verify"):
             support = await self._verifier.support(draft.text, cited)
@@ -144,12 +178,18 @@ class Writer:
         method: Method = "verbatim" if support == VERBATIM else "similarity"
         writing.verdicts.append(Verdict(support=support, supported=supported, method=method, similarity=support))
         writing.statements.append(statement)
-        writing.watch.mark("first_statement")
-        return AnswerEvent(name="statement", data={"index": len(writing.statements) - 1, "statement": statement})
+
+    def _withheld(self, writing: Writing, reason: str) -> None:
+        """In place of a statement that a rail blocked: that it was, and why."""
+        text = f"[A statement is withheld: {reason}]"
+        writing.withheld.add(len(writing.statements))
+        writing.statements.append(Statement(text=text, sources=(), support=0.0, supported=False))
+        writing.verdicts.append(Verdict(support=0.0, supported=False, method="similarity", similarity=0.0))
 
     async def _judged(self, writing: Writing) -> list[AnswerEvent]:
         """What the judge says of every statement that is not a source's own words; where it fails, nothing changes."""
-        asked = [index for index, verdict in enumerate(writing.verdicts) if verdict.method != "verbatim"]
+        known = enumerate(writing.verdicts)
+        asked = [index for index, each in known if each.method != "verbatim" and index not in writing.withheld]
         if self._judge is None or not asked:
             return []
         claims = [_claim(writing, index) for index in asked]
@@ -170,13 +210,14 @@ class Writer:
             )
             statement = replace(writing.statements[index], support=opinion.support, supported=opinion.supported)
             writing.statements[index] = statement
-            events.append(AnswerEvent(name="verdict", data={"index": index, "statement": statement}))
+            shown = writing.guard.shown(statement)
+            events.append(AnswerEvent(name="verdict", data={"index": index, "statement": shown}))
         return events
 
     def _request(self, writing: Writing, ids: list[str], deadline: float, temperature: float) -> GenerationRequest:
         return GenerationRequest(
             task="answer",
-            messages=answer_messages(writing.question, arranged(writing.sources)),
+            messages=answer_messages(writing.question, arranged(writing.sources), marks=writing.marks),
             schema=answer_schema(ids, self._settings.output),
             question=writing.question,
             history=writing.history,
@@ -198,6 +239,10 @@ class Writer:
 def status(stage: str) -> AnswerEvent:
     """The event that a stage begins."""
     return AnswerEvent(name="status", data={"stage": stage})
+
+
+def _said(writing: Writing, text: str) -> str:
+    return unmarked(text) if writing.marks else text
 
 
 def _claim(writing: Writing, index: int) -> Claim:

@@ -6,7 +6,8 @@ FootnoteError
 │   ├── FileTooLarge
 │   ├── UnsupportedType
 │   ├── InvalidCursor
-│   └── InvalidFilter
+│   ├── InvalidFilter
+│   └── Blocked                a rail does not let it through
 ├── Unauthenticated            no valid credentials
 ├── Forbidden                  valid credentials that do not suffice
 ├── NotFound
@@ -67,6 +68,10 @@ class InvalidCursor(InvalidInput):
 
 class InvalidFilter(InvalidInput):
     code = "invalid_filter"
+
+
+class Blocked(InvalidInput):
+    code = "blocked"
 
 
 class Unauthenticated(FootnoteError):

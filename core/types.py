@@ -292,7 +292,11 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A passage an answer may cite. `id` is unique within the answer: "1", "2", … in the order shown to the reader."""
+    """What an answer may cite. `id` is unique within the answer: "1", "2", … in the order shown to the reader.
+
+    It is a passage; or, where an agent answers, what one of its steps brought that was no passage: then `step` is that
+    step's number and there is neither chunk nor document.
+    """
 
     id: str
     chunk_id: str
@@ -307,6 +311,7 @@ class Source:
     kind: ChunkKind = "text"
     sentences: tuple[tuple[int, int], ...] = ()
     score: float = 0.0
+    step: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -418,7 +423,70 @@ class AnswerEvent:
     data: Mapping[str, Any]
 
 
-GenerationTask = Literal["answer", "condense", "judge"]
+# ---- rails and agents ---------------------------------------------------------------------------------------------
+
+Place = Literal["question", "passage", "tool_result", "arguments", "answer", "training"]
+"""Where a text is on its way: what a person asks; a passage found; what a tool brought; what a tool is given; an
+answer's statement; an example to learn from."""
+
+
+PersonalPolicy = Literal["allow", "mask", "block"]
+"""What is done with personal data in a collection's texts: nothing; masked wherever they go; they go nowhere."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What a rail did to a text: never the text itself. `what` names the kind, for example EMAIL_ADDRESS."""
+
+    rail: str
+    place: Place
+    action: Literal["marked", "masked", "blocked"]
+    what: str
+    count: int = 1
+
+
+Permission = Literal["always", "ask", "deny"]
+"""What a policy says of a call: it may be made; a person is asked first; it may not."""
+
+StepStatus = Literal["running", "waiting", "done"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """A step of an agent: a thought, an action, what it brought, and what it took.
+
+    `number` counts all steps of a run from 1, whichever agent takes them; `agent` is who takes it, below whom
+    ("coordinator/researcher"), and `parent` the step that handed the work to it. `tool` is "answer" where the action is
+    the agent's answer. `observation` is what the model is shown of the result and `rest` says where more of it is;
+    `data` is the result for programs. `failure` says why a call did not do what it was asked. `sources` are the ids of
+    what this step made citable. `permission` and `reasons` are the policy's word. A step is `waiting` while a person is
+    asked, and `decision` what they said. `findings` are what rails did to what it said and brought.
+    """
+
+    number: int
+    agent: str
+    tool: str
+    arguments: Mapping[str, Any]
+    thought: str = ""
+    status: StepStatus = "running"
+    parent: int | None = None
+    permission: Permission = "always"
+    reasons: tuple[str, ...] = ()
+    decision: str | None = None
+    observation: str | None = None
+    rest: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    failure: str | None = None
+    untrusted: bool = False
+    sources: tuple[str, ...] = ()
+    generator: GeneratorInfo | None = None
+    usage: Usage = field(default_factory=Usage)
+    cost: float = 0.0
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+GenerationTask = Literal["answer", "condense", "judge", "step", "critique", "augment"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -426,7 +494,8 @@ class GenerationRequest:
     """What a generator is asked to write.
 
     `messages` is the prompt; `schema` the JSON schema its output must satisfy. `question`, `history` and `sources` say
-    as data what the prompt says as prose, for generators that do not read prose. `timeout` is in seconds. `caller` is
+    as data what the prompt says as prose, for generators that do not read prose; `steps` are those that an agent took
+    on this question so far, and `sources` what they made citable. `timeout` is in seconds. `caller` is
     whose turn it takes where requests wait for one another; requests of one `scope` may share what an engine remembers
     of prompts, because whoever sent them may read the same.
     """
@@ -437,6 +506,7 @@ class GenerationRequest:
     question: str
     history: tuple[Message, ...] = ()
     sources: tuple[Source, ...] = ()
+    steps: tuple[Step, ...] = ()
     adapter: str | None = None
     max_tokens: int = 1024
     temperature: float = 0.0
@@ -477,7 +547,7 @@ class AnswerTrace:
     `asked` is the question as it was put, `question` as it was searched for. `offered` are the chunks of the sources
     "1", "2", …; `messages` and `schema` what the generator was sent, empty where it was not asked. `verdicts` are the
     statements', in their order; traces of old have none. `timings_ms` are the answer's stages, `search_ms` those of the
-    search.
+    search. `findings` are what the rails did; where they mask, texts in a trace are masked.
     """
 
     asked: str
@@ -494,6 +564,7 @@ class AnswerTrace:
     search_ms: Mapping[str, float] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
     reused: Reused | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 # ---- feedback -----------------------------------------------------------------------------------------------------
@@ -520,3 +591,96 @@ class Feedback:
     comment: str | None = None
     corrected: str | None = None
     citations: tuple[CitationMark, ...] = ()
+
+
+# ---- learning -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoggedAnswer:
+    """A finished answer as it was logged, and what people said of it.
+
+    `asked` is the question as it was put; `answer.sources` are the sources as they were. `messages` and `schema` are
+    what the generator was sent and `output` what it wrote, to the letter; all three are empty where none was asked.
+    `regenerates` is the answer in whose place this one was asked for. `step` is what an agent's step did, where it is
+    one ("answer", or a tool's name); its output holds the thought as well, and its sources are all that it could cite.
+    """
+
+    answer: Answer
+    asked: str
+    conversation_id: str
+    principal_id: str
+    created_at: datetime
+    messages: tuple[Message, ...] = ()
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    output: str = ""
+    feedback: tuple[Feedback, ...] = ()
+    regenerates: str | None = None
+    step: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class DocumentVersion:
+    """A version of a document."""
+
+    document_id: str
+    version_id: str
+
+
+Maker = Literal[
+    "correction", "regeneration", "thumb", "evidence", "marks", "replay", "import", "anchor", "rephrase", "seed",
+    "adversarial",
+]  # fmt: skip
+"""How an example came about: from a person's correction, from a second answer they took, from a thumb; from evidence
+that was not found, from marks on citations; out of a file of general instructions, of outside data, of anchors; by a
+model that rephrased one, wrote one like it, or one that is hard."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lineage:
+    """Where an example comes from. `person` is whose word it rests on, `asker` who asked; `documents` are the versions
+    whose text is in it. `first` is the answer that this one was first written as, where it was remembered. `origin` is
+    a file's place ("handbook.jsonl:12") where it came from a file, `parents` are the ids of the examples that a model
+    made it from. `masked` counts the personal data that was masked in it."""
+
+    maker: Maker
+    answer_id: str | None = None
+    first: str | None = None
+    feedback_id: str | None = None
+    conversation_id: str | None = None
+    person: str | None = None
+    asker: str | None = None
+    documents: tuple[DocumentVersion, ...] = ()
+    generator: GeneratorInfo | None = None
+    at: datetime | None = None
+    origin: str | None = None
+    parents: tuple[str, ...] = ()
+    masked: int = 0
+
+
+ExampleKind = Literal["sft", "preference", "kto", "prompt", "retrieval"]
+Split = Literal["train", "validation", "test", "anchor"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """One row to learn from. `id` is a digest of its kind and content.
+
+    `prompt` is what a generator is sent. `completion` is the target of "sft", what is judged in "kto" (good or not:
+    `label`) and the better one of a "preference", `rejected` being the other. A "prompt" has no completion: rewards
+    judge what a policy writes by `schema` and `sources`. "retrieval" has `question`, `positives` and `negatives`, which
+    are passages, and no prompt. `schema` is empty where the completion is free text.
+    """
+
+    id: str
+    kind: ExampleKind
+    lineage: Lineage
+    question: str = ""
+    prompt: tuple[Message, ...] = ()
+    completion: str = ""
+    rejected: str = ""
+    label: bool | None = None
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    positives: tuple[str, ...] = ()
+    negatives: tuple[str, ...] = ()

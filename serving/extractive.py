@@ -14,6 +14,7 @@ from core.ports import Embedder
 from core.types import Delta, Generation, GenerationRequest, GeneratorInfo
 from serving import extract as scoring
 from serving.extract import NOTHING, Extract, extract, shortlist
+from serving.extractive_steps import Reading, next_step
 from serving.follow_up import Focus, focus, stand_alone
 from serving.pieces import clean
 from serving.sentences import Candidate, bounded, candidates
@@ -91,12 +92,24 @@ class ExtractiveGenerator:
             longest = request.schema["properties"]["question"].get("maxLength", len(request.question))
             question = clean(stand_alone(request.question, request.history))
             return [_json({"question": bounded(question, longest)})]
+        if request.task == "step":
+            return [await next_step(request, self._read)]
+        if request.task == "critique":
+            return [_json({"accept": True, "reasons": []})]  # what its sources do not carry, it cannot have said
+        return (await self._answer(request))[0]
+
+    async def _read(self, request: GenerationRequest) -> Reading:
+        pieces, answerable = await self._answer(request)
+        return Reading(text="".join(pieces), answerable=answerable)
+
+    async def _answer(self, request: GenerationRequest) -> tuple[list[str], bool]:
+        """The pieces of an answer, and whether it answers anything."""
         answer = await self.best(request)
         if not answer.chosen or answer.confidence < self._settings.threshold:
-            return [_json({"answerable": False, "statements": []})]
+            return [_json({"answerable": False, "statements": []})], False
         most = _Bounds.of(request.schema, self._settings).citations
         said = [_json({"text": each.text, "sources": list(each.sources[:most])}) for each in answer.chosen]
-        return ['{"answerable": true, "statements": [', *(text + ", " for text in said[:-1]), said[-1], "]}"]
+        return ['{"answerable": true, "statements": [', *(text + ", " for text in said[:-1]), said[-1], "]}"], True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import ConfigurationError, FootnoteError
-from core.types import Principal
+from core.types import Filters, Hit, Principal
 
 Effect = Literal["reads_inside", "reads_outside", "writes", "sends"]
 """What a tool does to the world; the policy goes by it. Reading outside tells the outside what is read."""
@@ -38,12 +38,19 @@ A = TypeVar("A", bound=Arguments)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ToolContext:
-    """Who a tool works for. `seconds` is what the run's budget still allows this call."""
+    """Who a tool works for. `seconds` is what the run's budget still allows this call.
+
+    `call_id` names the call for good, also when it is made again after a crash; empty where nothing hangs on it.
+    `collections` and `filters` are what the person narrowed the run to; empty means no narrowing.
+    """
 
     principal: Principal
     run_id: str
     agent: str = "main"
     seconds: float = 60.0
+    call_id: str = ""
+    collections: tuple[str, ...] = ()
+    filters: Filters = field(default_factory=Filters)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +59,7 @@ class Observation:
 
     `rest` says how to get at what was cut off the text. `untrusted` text was written by others: it is material, and
     whoever read it may not write or send without a person. `failure` is None for a call that did what it was asked.
+    `passages` are those of documents that the text shows: an answer cites them, not the call.
     """
 
     text: str
@@ -59,6 +67,7 @@ class Observation:
     rest: str | None = None
     untrusted: bool = True
     failure: Failure | None = None
+    passages: tuple[Hit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +108,15 @@ def trimmed(text: str, most: int, rest: str, **observed: Any) -> Observation:
         return Observation(text=text, **observed)
     note = f"\n[… {len(text) - most:,} more characters. {rest}]"
     return Observation(text=text[:most] + note, rest=rest, **observed)
+
+
+def misfit(tool: Tool[Any], arguments: Mapping[str, Any]) -> Observation | None:
+    """What is wrong with a call's arguments, without repeating them; None where nothing is."""
+    try:
+        tool.arguments.model_validate(dict(arguments))
+    except ValidationError as error:
+        return _failure("invalid_arguments", f"The arguments do not fit {tool.name}: {_faults(error)}")
+    return None
 
 
 async def call(tool: Tool[Any], arguments: Mapping[str, Any], context: ToolContext) -> Observation:

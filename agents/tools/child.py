@@ -36,6 +36,11 @@ class ChildLimits:
     reply_bytes: int
 
 
+def command(module: str) -> list[str]:
+    """The command line of a module of ours in a process that is isolated from its user's Python."""
+    return [sys.executable, "-I", "-c", _START, str(_ROOT), module]
+
+
 async def ask_child(module: str, request: Mapping[str, Any], limits: ChildLimits) -> dict[str, Any]:
     """Runs a module that `serve`s and gives its reply. Being cancelled kills the child.
 
@@ -43,7 +48,7 @@ async def ask_child(module: str, request: Mapping[str, Any], limits: ChildLimits
     """
     order = {"cpu": int(limits.seconds) + 1, "memory": limits.memory_bytes, "request": request}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-c", _START, str(_ROOT), module,
+        *command(module),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         env={"PATH": os.defpath, "LANG": "C.UTF-8"}, start_new_session=True, cwd="/",
     )  # fmt: skip
@@ -104,4 +109,11 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         process.kill()
-    await asyncio.shield(process.wait())
+    await asyncio.shield(_ended(process))
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Waits for the end, which asyncio sees only when the pipe, too, was read to its own."""
+    while process.stdout is not None and await process.stdout.read(_PIECE):
+        pass
+    await process.wait()

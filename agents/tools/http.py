@@ -154,14 +154,14 @@ class _Door:
             self._context = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
         # the transport alone: a client would read the environment, keep cookies and look into redirects by itself
         async with httpx.AsyncHTTPTransport(verify=self._context, trust_env=False) as transport:
-            return await self._follow(transport, arguments)
+            return await self._follow(transport, arguments, context.call_id)
 
-    async def _follow(self, transport: httpx.AsyncHTTPTransport, arguments: Ask | Send) -> Observation:
+    async def _follow(self, transport: httpx.AsyncHTTPTransport, arguments: Ask | Send, call_id: str) -> Observation:
         url = parsed(arguments.url)
         body = arguments.body if isinstance(arguments, Send) else None
         for hop in range(self._settings.max_redirects + 1):
             try:
-                response = await self._open(transport, url, arguments.method, body)
+                response = await self._open(transport, url, arguments.method, body, call_id)
             except (Forbidden, InvalidInput):
                 if hop == 0:
                     raise
@@ -176,14 +176,14 @@ class _Door:
         raise Unavailable(f"The server redirects more than {self._settings.max_redirects} times.")
 
     async def _open(
-        self, transport: httpx.AsyncHTTPTransport, url: httpx.URL, method: str, body: str | None
+        self, transport: httpx.AsyncHTTPTransport, url: httpx.URL, method: str, body: str | None, call_id: str
     ) -> httpx.Response:
         target = target_of(url, self._settings)
         addresses = await self._resolver(target.host, target.port)
         if not addresses or not all(self._permitted(each) for each in addresses):
             raise Forbidden(_BEYOND)
         for address in addresses[:_MOST_TRIED]:
-            request = _request(target, address, method, body, self._settings.seconds)
+            request = _request(target, address, method, body, self._settings.seconds, call_id)
             try:
                 return await transport.handle_async_request(request)
             except httpx.ConnectError:
@@ -217,14 +217,21 @@ class _Door:
         )
 
 
-def _request(target: Target, address: str, method: str, body: str | None, seconds: float) -> httpx.Request:
-    """The request to a pinned address, under the host's name: in HTTP, and in TLS, whose certificate must bear it."""
+def _request(
+    target: Target, address: str, method: str, body: str | None, seconds: float, call_id: str
+) -> httpx.Request:
+    """The request to a pinned address, under the host's name: in HTTP, and in TLS, whose certificate must bear it.
+
+    One that may change something carries its call's name, by which a server knows it when it comes a second time.
+    """
     headers = {
         "host": target.netloc,
         "user-agent": "footnote",
         "accept": "text/*, application/json, application/xml;q=0.9",
         "accept-encoding": ACCEPTED,
     }
+    if call_id and method not in _READING:
+        headers["idempotency-key"] = call_id
     if body is not None:
         headers["content-type"] = "application/json" if body.lstrip()[:1] in {"{", "["} else "text/plain; charset=utf-8"
     return httpx.Request(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,3 +137,21 @@ def written() -> Callable[..., str]:
         return json.dumps({"answerable": answerable, "statements": said}, ensure_ascii=False)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def planted(datasets: Path | None, root: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Attacks, and mails with a question about each: of BIPIA, or a few of our own where that is absent."""
+    if datasets is None or not (datasets / "injection").is_dir():
+        own = json.loads((root / "tests/data/injection.json").read_text())
+        return own["attacks"], own["mails"]
+    folder = datasets / "injection"
+    attacks = [
+        attack
+        for name in ("bipia_text_attack_train.json", "bipia_code_attack_train.json")
+        for kind in json.loads((folder / name).read_text()).values()
+        for attack in kind
+    ]
+    lines = (folder / "bipia_email_train.jsonl").read_text().splitlines()
+    mails = [json.loads(line) for line in lines]
+    return attacks, [{"context": each["context"], "question": each["question"].removeprefix("Q: ")} for each in mails]

@@ -13,11 +13,15 @@ from retrieval.ports import Scope
 
 ALL = Scope(groups=None)
 SOON = {"optimize_points": 200, "optimize_hard_points": 200, "optimize_quiet": 0.1}
+PATIENCE = 180
+"""Seconds for what takes one: the process that rebuilds is niced, and waits for everything else on a busy machine."""
+
+pytestmark = pytest.mark.timeout(600)
 
 
 async def rebuilt(client: EdgeIndex, times: int = 1) -> EdgeInfo:
     """The figures once so many rebuilds are done, none is running and none is due."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             info = await client.info()
             if info.rebuilds >= times and info.stage == "idle" and info.pending < SOON["optimize_points"]:
@@ -48,7 +52,7 @@ async def test_searches_and_writes_go_on_during_a_rebuild(serve: Any, points: An
     before = (await client.info()).shard
     stop, seen = asyncio.Event(), set()
     writing = asyncio.create_task(write_for_a_while(writer, points, stop))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while (info := await client.info()).rebuilds == 0:
             seen.add(info.stage)
             assert (await client.search(points.query(250)))[0].id == points.one(250).id
@@ -73,19 +77,19 @@ async def test_a_rebuild_indexes_and_drops_what_was_deleted(serve: Any, points: 
     client = server.client()
     await client.upsert(points.many(0, 400, "kept"))
     first = await rebuilt(client)
-    assert first.pending == 0
-    assert first.indexed == 2 * 400
+    # It may have begun before the last of the writes, which then wait for the next one.
+    assert first.indexed == 2 * (400 - first.pending)
     await client.upsert(points.many(400, 2400, "gone"))
-    await rebuilt(client, 2)
+    await rebuilt(client, first.rebuilds + 1)
     await client.delete_versions(["gone"])
-    last = await rebuilt(client, 3)
-    assert (last.points, last.pending) == (400, 0)
+    last = await rebuilt(client, first.rebuilds + 2)
+    assert (last.points, last.indexed) == (400, 2 * (400 - last.pending))
     assert await client.versions() == {"kept": 400}
     assert (await client.search(points.query(77)))[0].id == points.one(77).id
     assert server.stop() == 0
     server.start()
     again = await client.info()
-    assert (again.points, again.pending, again.shard) == (400, 0, last.shard)
+    assert (again.points, again.pending, again.shard) == (400, last.pending, last.shard)
     await client.close()
 
 
@@ -96,11 +100,11 @@ async def test_a_kill_at_any_stage_loses_nothing(serve: Any, points: Any, stage:
     client, stop = server.client(), asyncio.Event()
     await client.upsert(points.many(0, 150, "base"))
     writing = asyncio.create_task(write_for_a_while(client, points, stop))
-    assert await asyncio.to_thread(server.process.wait, 60) == -9
+    assert await asyncio.to_thread(server.process.wait, PATIENCE) == -9
     shards = [folder.name for folder in (server.folder / "index").glob("shard-*")]
     assert len(shards) == (1 if stage == "flushing" else 2) or stage == "copying"
     server.start()
-    await client.ready(60)
+    await client.ready(PATIENCE)
     stop.set()
     expected = await writing
     assert await client.versions() == {"base": 150} | expected
@@ -117,7 +121,7 @@ async def test_too_many_writes_meanwhile_put_a_rebuild_off(serve: Any, points: A
     await client.upsert(points.many(0, 300, "base"))
     before = await client.info()
     writing = asyncio.create_task(write_for_a_while(client, points, stop))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while (info := await client.info()).last_error is None:
             await asyncio.sleep(0.02)
     stop.set()
@@ -134,7 +138,7 @@ async def test_stopping_during_a_rebuild_leaves_the_old_shard(serve: Any, points
     server = serve(**SOON)
     client = server.client()
     await client.upsert(points.many(0, 500))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while (info := await client.info()).stage == "idle" and not info.rebuilds:
             await asyncio.sleep(0.002)
     assert await asyncio.to_thread(server.stop) == 0

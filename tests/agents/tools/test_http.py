@@ -100,6 +100,16 @@ async def test_long_answers_are_cut(server: WebServer) -> None:
     assert len(seen.text) < 200
 
 
+async def test_what_sends_carries_its_calls_name(server: WebServer) -> None:
+    settings = HttpSettings(hosts=(HOST,), plain_http=True, ports=(server.port,), methods=("GET", "POST"), seconds=60)
+    tool = http_tool(settings, resolver=here, permitted=lambda _: True, context=TRUST)
+    context = ToolContext(principal=Principal(id="ada"), run_id="run-1", call_id="run-1:7")
+    for method in ("POST", "GET"):
+        await call(tool, {"url": f"http://{HOST}:{server.port}/", "method": method}, context)
+    assert "idempotency-key: run-1:7\r\n" in server.asked[0].lower()
+    assert "idempotency-key" not in server.asked[1].lower()
+
+
 def endless(first: bytes, piece: bytes) -> Any:
     return lambda: itertools.chain([first], itertools.repeat(piece))
 

@@ -1,0 +1,1 @@
+"""Guardrails: what every text passes on its way, whatever way it takes."""
