@@ -22,7 +22,8 @@ import pytest
 
 from core.terms import terms
 from core.types import Vectors
-from tests import engine_process
+from tests import engine_process, s3_server
+from tests.redis_process import RedisProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 DATASETS = Path(os.environ.get("FOOTNOTE_DATA_SETS", ROOT.parent / "shared" / "data"))
@@ -148,6 +149,21 @@ def _wait_for(server: subprocess.Popen[bytes], found: Postgres, log: Path) -> No
             time.sleep(0.05)
 
 
+@pytest.fixture
+def redis_process() -> Iterator[RedisProcess]:
+    """A real redis-server of this test's own, on a free port, that may be killed and started again."""
+    process = RedisProcess().start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[s3_server.S3]:
+    """S3 on a free port of this machine, with one bucket; each test takes a prefix of its own."""
+    with s3_server.started() as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine_process.Engine]:
     """A real vLLM, started once for the whole run: a small random model "tiny" with adapters "a" and "b"."""
@@ -179,14 +195,14 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole servers, browsers and engines share the machine with whatever else runs there: what drives one is tried a
-    second time before it counts as failed. Every second try is listed at the end of a run."""
+    """Whole servers, browsers and engines share the machine with whatever else runs there: what drives one is tried
+    up to three times before it counts as failed. Every further try is listed at the end of a run."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if {"browser", "flow"} & set(item.path.relative_to(ROOT).parts) or any(
             name.endswith("engine") for name in fixtures
         ):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def pytest_report_header() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -24,13 +24,6 @@ class Kind:
 
     cache: Cache
     an_hour_later: Callable[[], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def redis_process() -> Iterator[RedisProcess]:
-    process = RedisProcess().start()
-    yield process
-    process.kill()
 
 
 @pytest.fixture

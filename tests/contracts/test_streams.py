@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,13 +13,6 @@ from app.redis_streams import MirroredStreams, RedisStreams
 from app.streams import MemoryStreams, StreamEvent, StreamLog
 from core.errors import Conflict, NotFound
 from tests.redis_process import RedisProcess
-
-
-@pytest.fixture(scope="module")
-def redis_process() -> Iterator[RedisProcess]:
-    process = RedisProcess().start()
-    yield process
-    process.kill()
 
 
 @pytest.fixture(params=["memory", "redis", "mirrored", "mirrored_elsewhere"])

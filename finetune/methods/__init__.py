@@ -1,0 +1,1 @@
+"""Methods of training, one a file over TRL's or sentence-transformers' own trainer; `base` says what each is given."""
