@@ -50,8 +50,16 @@ class Adapters:
         Raises `InvalidInput` for a path that leads elsewhere, a title that cannot be one and a folder that holds no
         adapter; `Conflict` where none can be loaded, and what `EngineAdapters.load` raises.
         """
+        self._hands()
+        return await self.load_folder(title, self._below(path), caller)
+
+    async def load_folder(self, title: str, folder: Path, caller: str) -> str:
+        """Loads the adapter in a folder that this server itself has chosen onto every engine, and returns its name.
+
+        Raises `InvalidInput` where it holds no adapter, `Conflict` where none can be loaded, and what
+        `EngineAdapters.load` raises.
+        """
         engines = self._hands()
-        folder = self._below(path)
         try:
             name = await engines.load(title, folder)
         except ConfigurationError as error:  # of what was asked for, not of this server

@@ -122,8 +122,10 @@ class RememberedAnswers:
 
 
 def worth_keeping(answer: Answer, trace: AnswerTrace) -> bool:
-    """Whether an answer came about as it always would: from passages, at the first try, as well as configured."""
-    if answer.degraded or trace.degraded or not answer.sources:
+    """Whether an answer came about as it always would: from passages, at the first try, as well as configured,
+    and no rail changed it."""
+    touched = any(finding.action != "marked" for finding in trace.findings)
+    if touched or answer.degraded or trace.degraded or not answer.sources:
         return False
     return len(trace.attempts) == 1 and trace.attempts[0].problem is None
 

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 
 from app.errors import CrossOrigin, HostNotAllowed
 from app.settings import AuthSettings, Settings
-from core.errors import ConfigurationError, Unauthenticated
+from core.errors import ConfigurationError, Forbidden, Unauthenticated
 from core.types import EVERYONE, Principal
 
 LOCAL = Principal(id="local", groups=frozenset({EVERYONE}), admin=True)
@@ -62,10 +62,16 @@ class Keys:
 
     def __init__(self, settings: AuthSettings) -> None:
         self._known: list[tuple[bytes, Principal]] = []
+        self._scrapers: list[bytes] = []
         for entry in settings.keys:
             digest = _digest(entry.key.get_secret_value())
-            if any(hmac.compare_digest(digest, known) for known, _ in self._known):
+            if any(
+                hmac.compare_digest(digest, known) for known in (*(each for each, _ in self._known), *self._scrapers)
+            ):
                 raise ConfigurationError(f"The key of {entry.id} in FOOTNOTE_AUTH__KEYS is given twice.")
+            if entry.metrics_only:
+                self._scrapers.append(digest)
+                continue
             caller = Principal(id=entry.id, groups=frozenset({EVERYONE, *entry.groups}), admin=entry.admin)
             if any(known.id == caller.id and known != caller for _, known in self._known):
                 raise ConfigurationError(
@@ -77,11 +83,19 @@ class Keys:
     @property
     def required(self) -> bool:
         """Whether callers must show a key."""
-        return bool(self._known)
+        return bool(self._known or self._scrapers)
+
+    def scrapes(self, token: str | None) -> bool:
+        """Whether a token stands for who may read the figures and nothing else. Takes the same time for every token."""
+        digest = _digest(token or "")
+        return sum(hmac.compare_digest(digest, known) for known in self._scrapers) > 0
 
     def principal(self, token: str | None) -> Principal:
-        """Whose token this is. Raises `Unauthenticated`. Takes the same time for every token."""
-        if not self._known:
+        """Whose token this is. Raises `Unauthenticated`, and `Forbidden` for one that stands for no caller.
+
+        Takes the same time for every token.
+        """
+        if not self.required:
             return LOCAL
         if not token:
             raise Unauthenticated("Send a key: `Authorization: Bearer …`.")
@@ -90,14 +104,22 @@ class Keys:
         for known, principal in self._known:
             if hmac.compare_digest(digest, known):
                 found = principal
+        if found is None and self.scrapes(token):
+            raise Forbidden("This key reads /metrics and nothing else; send one of a caller.")
         if found is None:
             raise Unauthenticated("This key is not known here.")
         return found
 
+    def named(self, principal_id: str) -> Principal | None:
+        """Whoever has this name now, for work that goes on without a request; None where it has no key any more."""
+        if not self._known:
+            return LOCAL if principal_id == LOCAL.id else None
+        return next((principal for _, principal in self._known if principal.id == principal_id), None)
+
     def session(self, token: str) -> str:
         """A cookie's value that stands for a token until it expires or the key is taken away; nothing is kept for it.
 
-        Raises `Unauthenticated`.
+        Raises `Unauthenticated` and `Forbidden` as `principal` does.
         """
         self.principal(token)
         until = str(int(time.time()) + SESSION_SECONDS)
@@ -178,8 +200,17 @@ async def identified(
     """The caller of a request that anyone may send, None where it shows no key that is known."""
     try:
         return await principal(request, credentials)
-    except Unauthenticated:
+    except (Unauthenticated, Forbidden):
         return None
+
+
+async def measuring(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
+) -> None:
+    """Lets pass who may read the figures: any caller, and keys that are for nothing else. Raises `Unauthenticated`."""
+    keys: Keys = request.app.state.keys
+    if credentials is None or not keys.scrapes(credentials.credentials):
+        await principal(request, credentials)
 
 
 Caller = Annotated[Principal, Depends(principal)]

@@ -1,8 +1,9 @@
-"""Backups: one tar file with the database, the files, and what was computed from them.
+"""Backups: one tar file with the database, agents' checkpoints, the files, and what was computed from them.
 
 The index is not in it: it is a copy, and is put together again from the kept vectors when the restored server starts.
 The database is copied first, by SQLite's online backup, and blobs never change, so a backup of a running server is
-consistent: a file that was deleted in between belongs to a document that was deleted in between.
+consistent: a file that was deleted in between belongs to a document that was deleted in between. Checkpoints are copied
+after the database: a run may be further on in them than its record says, and goes on from there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from pathlib import Path
 
 from app import wiring
 from app.settings import Settings
+from app.store.backup import backup_sqlite
+from app.store.effects import RESTORED
 from app.store.store import Store
 from core.errors import ConfigurationError, Conflict, InvalidInput
 
@@ -32,7 +35,9 @@ FORMAT = 1
 _FOLDERS = ("blobs", "artefacts")
 _DATABASE = "footnote.sqlite"
 _MARK = "footnote-backup.json"
-_ENTRY = re.compile(r"footnote\.sqlite|(?:blobs|artefacts)(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}){1,8}")
+_ENTRY = re.compile(
+    r"footnote\.sqlite|checkpoints\.sqlite|(?:blobs|artefacts)(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}){1,8}"
+)
 """What lies in a backup: plain files at plain places. Links and devices have no business there."""
 
 _NO_DATA = {"server.lock", "server.json", "lost+found"}
@@ -61,9 +66,8 @@ def backup(settings: Settings, target: Path, report: Report) -> Written:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=settings.data_dir) as scratch:
-            copy = Path(scratch) / _DATABASE
-            asyncio.run(_copy_database(settings, copy))
-            _write(settings.data_dir, copy, beside, report)
+            copies = asyncio.run(_copy_databases(settings, Path(scratch)))
+            _write(settings.data_dir, copies, beside, report)
         beside.replace(target)
     except OSError as error:
         raise ConfigurationError(f"The backup could not be written to {target}: {error.strerror}.") from error
@@ -73,21 +77,28 @@ def backup(settings: Settings, target: Path, report: Report) -> Written:
     return Written(bytes=target.stat().st_size, made=made)
 
 
-async def _copy_database(settings: Settings, copy: Path) -> None:
+async def _copy_databases(settings: Settings, folder: Path) -> list[Path]:
+    copies = [folder / _DATABASE]
     store = await Store.open(wiring.database_url(settings))
     try:
-        await store.backup_to(copy)
+        await store.backup_to(copies[0])
     finally:
         await store.close()
+    checkpoints = settings.data_dir / wiring.CHECKPOINTS
+    if checkpoints.exists():  # else no agent has worked yet
+        copies.append(folder / wiring.CHECKPOINTS)
+        await backup_sqlite(checkpoints, copies[1])
+    return copies
 
 
-def _write(data_dir: Path, database: Path, target: Path, report: Report) -> None:
-    files = [(path, path.relative_to(data_dir)) for path in _kept(data_dir)]
-    total = database.stat().st_size + sum(path.stat().st_size for path, _ in files)
+def _write(data_dir: Path, databases: list[Path], target: Path, report: Report) -> None:
+    copied = [(path, Path(path.name)) for path in databases]
+    files = [*copied, *((path, path.relative_to(data_dir)) for path in _kept(data_dir))]
+    total = sum(path.stat().st_size for path, _ in files)
     done = 0
     with target.open("wb") as raw, tarfile.open(fileobj=raw, mode="w") as archive:
         _add_bytes(archive, _MARK, json.dumps({"format": FORMAT, "made": time.time()}).encode())
-        for path, name in [(database, Path(_DATABASE)), *files]:
+        for path, name in files:
             try:
                 archive.add(path, arcname=str(name), recursive=False)
             except FileNotFoundError:
@@ -204,6 +215,7 @@ def _unpack(source: Path, target: Path, report: Report) -> None:
     if not (target / _DATABASE).exists():
         raise InvalidInput(f"{source} is cut off: it has no database in it.")
     _rename_builds(target / _DATABASE)
+    _mark_runs(target / _DATABASE)
 
 
 def _rename_builds(database: Path) -> None:
@@ -215,6 +227,21 @@ def _rename_builds(database: Path) -> None:
         connection,
     ):
         connection.execute("UPDATE generations SET folder = id || '-' || ?", (secrets.token_hex(4),))
+
+
+def _mark_runs(database: Path) -> None:
+    """Notes of every run that was not over that its effects may have happened since: `app.store.effects.RESTORED`."""
+    with (
+        contextlib.suppress(sqlite3.DatabaseError),  # a backup of an older version, which had no runs
+        contextlib.closing(sqlite3.connect(database)) as connection,
+        connection,
+    ):
+        connection.execute(
+            "INSERT OR IGNORE INTO effects (call_id, run_id, tool, arguments, status, begun, begun_at) "
+            "SELECT DISTINCT task_id || ':' || ?1, task_id, '', '{}', ?1, 0, 0 FROM runs "
+            "WHERE status IN ('pending', 'running') OR id IN (SELECT run_id FROM approvals WHERE status = 'waiting')",
+            (RESTORED,),
+        )
 
 
 __all__ = ["FORMAT", "Written", "backup", "restore"]

@@ -1,20 +1,47 @@
 """The one door to DBOS: jobs as durable workflows, a step a stage.
 
 After a kill -9 the workflow goes on at the stage it was in. DBOS calls from threads of its own; the stages run on the
-worker's event loop, so a step hands its coroutine over and waits.
+process' event loop, so a step hands its coroutine over and waits.
+
+Workers and servers share DBOS's tables under names of their own (`Kind`): neither takes what the other put there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import CancelledError
-from typing import Any, Literal
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 
-QUEUE = "footnote"
+if TYPE_CHECKING:
+    from app.store.presence import Presence
+
+log = logging.getLogger("footnote.durable")
+
 _POLL = 0.2
+_AT_ONCE, _TIMES = 200, 25
+_ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _RECOVERIES = 20
 """How often a job is taken up again after its worker died; a document that kills its worker each time then fails."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """Whose jobs these are: the application they belong to in DBOS's tables, its queue, and what a newer Footnote must
+    take up of an older one's."""
+
+    application: str
+    queue: str
+    version: str
+
+
+INGESTION = Kind(application="footnote", queue="footnote", version="1")
+"""What workers do."""
+RUNS = Kind(application="footnote-runs", queue="footnote-runs", version="runs-1")
+"""What servers do."""
 
 
 class _Stopped(BaseException):
@@ -35,12 +62,14 @@ class DurableJobs:
         executor: str,
         concurrency: int,
         run: Callable[[str, str, int], Coroutine[Any, Any, bool]],
+        kind: Kind = INGESTION,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._database_url = database_url
         self._executor = executor
         self._concurrency = concurrency
         self._run = run
+        self._kind = kind
         self._submitted: set[str] = set()
         self._in_hand: set[asyncio.Task[Any]] = set()
         self._closing = False
@@ -54,9 +83,9 @@ class DurableJobs:
 
         DBOS(
             config={
-                "name": "footnote",
+                "name": self._kind.application,
                 "system_database_url": self._database_url,
-                "application_version": "1",  # a newer Footnote must take up what an older one left
+                "application_version": self._kind.version,
                 "executor_id": self._executor,
                 "log_level": "WARNING",
             }
@@ -64,7 +93,10 @@ class DurableJobs:
         self._workflow = self._define()
         DBOS.launch()
         DBOS.register_queue(
-            QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=_POLL, on_conflict="always_update"
+            self._kind.queue,
+            worker_concurrency=self._concurrency,
+            polling_interval_sec=_POLL,
+            on_conflict="always_update",
         )
 
     def _define(self) -> Callable[[str, Sequence[str]], None]:
@@ -108,7 +140,7 @@ class DurableJobs:
         from dbos import DBOS, SetWorkflowID
 
         with SetWorkflowID(workflow_id):
-            DBOS.enqueue_workflow(QUEUE, self._workflow, job_id, list(stages))
+            DBOS.enqueue_workflow(self._kind.queue, self._workflow, job_id, list(stages))
 
     async def state(self, job_id: str, attempt: int) -> Literal["unknown", "active", "over"]:
         """What became of an attempt: never submitted here, still to be run, or not to be run again."""
@@ -135,6 +167,46 @@ class DurableJobs:
         from dbos import DBOS
 
         await asyncio.to_thread(DBOS._recover_pending_workflows, sorted(executors))
+
+    async def succeed(self, presence: Presence, suspected: Collection[str]) -> set[str]:
+        """Takes over what executors had in hand that were gone at the last look and still are; those gone now.
+
+        Twice, so that one that only lost the database has noticed, and left off.
+        """
+        others = await self.others()
+        gone = await presence.absent(others) if others else set()
+        if sure := gone & set(suspected):
+            log.warning("taking over what %s had in hand", ", ".join(sorted(sure)))
+            await self.take_over(sure)
+        return gone - sure
+
+    async def prune(self, before: datetime) -> int:
+        """Takes what ended before then out of DBOS's tables, with its steps, and says how much that was: so much at a
+        time that others need not wait for long. The rows of jobs and runs say what became of them."""
+        return await asyncio.to_thread(self._prune, before)
+
+    def _prune(self, before: datetime) -> int:
+        from dbos import DBOS
+
+        pruned, skipped = 0, 0
+        for _ in range(_TIMES):
+            page = DBOS.list_workflows(
+                status=_ENDED,
+                queue_name=self._kind.queue,
+                end_time=before.isoformat(),  # when it was put there; what took long is looked at below
+                limit=_AT_ONCE,
+                offset=skipped,
+                load_input=False,
+                load_output=False,
+            )
+            over = [each.workflow_id for each in page if (each.updated_at or 0) < before.timestamp() * 1_000]
+            if over:
+                DBOS.delete_workflows(over)
+                self._submitted.difference_update(over)
+            pruned, skipped = pruned + len(over), skipped + len(page) - len(over)
+            if len(page) < _AT_ONCE:
+                break
+        return pruned
 
     async def close(self) -> None:
         """Stops taking jobs and breaks off those in hand; the next process takes them up again at their stage."""

@@ -81,6 +81,12 @@ class Locked(Conflict):
     code = "locked"
 
 
+class NotOffered(InvalidInput):
+    """A route or field of a protocol that others offer and this server does not; the message says why."""
+
+    code = "not_offered"
+
+
 class ProtocolMismatch(InvalidInput):
     """The caller speaks another version of a protocol, or does not say which."""
 

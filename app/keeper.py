@@ -26,11 +26,22 @@ _FORGET_EVERY = 3600.0
 class Keeper:
     """Writes the figures of each minute to the store. For one event loop."""
 
-    def __init__(self, boot: Boot, history: History, durations: JobDurations, *, trace_days: int) -> None:
+    def __init__(
+        self,
+        boot: Boot,
+        history: History,
+        durations: JobDurations,
+        *,
+        trace_days: int,
+        learnt_days: int,
+        purge: bool = False,
+    ) -> None:
         self._boot = boot
         self._history = history
         self._durations = durations
         self._traces = timedelta(days=trace_days)
+        self._learnt = timedelta(days=max(learnt_days, trace_days))
+        self._purge = purge
         self._forgotten = -_FORGET_EVERY
         self._task: asyncio.Task[None] | None = None
 
@@ -66,8 +77,17 @@ class Keeper:
 
     async def _forget(self, services: Services) -> None:
         if time.monotonic() - self._forgotten > _FORGET_EVERY:
-            await services.store.traces.forget(datetime.now(UTC) - self._traces)
+            now = datetime.now(UTC)
+            await services.store.traces.forget(now - self._traces, now - self._learnt)
+            await services.store.step_prompts.forget(now - self._traces, now - self._learnt)
             self._forgotten = time.monotonic()
+            if self._purge:
+                from app.finetune.purge import BY_ITSELF, purge
+
+                try:
+                    await purge(services, BY_ITSELF)
+                except FootnoteError as error:
+                    logger.warning("datasets cannot be looked through for what was deleted: %s", error)
 
     async def _run(self) -> None:
         while True:

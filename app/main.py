@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import metadata
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from app import errors, openapi, site
+from app.agent_runs import RunService
 from app.api.content import PageCache
 from app.api.routes import routers
 from app.auth import Guard, Keys
@@ -44,13 +46,20 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     watch = JobWatch()
     guard = Guard(settings)
     durations = JobDurations(metrics)
-    keeper = Keeper(boot, metrics.history, durations, trace_days=settings.history.trace_days)
+    keys = Keys(settings.auth)
+    agent_runs = RunService(boot, metrics, keys)
+    kept = settings.history
+    keeper = Keeper(
+        boot, metrics.history, durations, trace_days=kept.trace_days, learnt_days=kept.feedback_trace_days,
+        purge=kept.purge_datasets,
+    )  # fmt: skip
 
     async def farewell() -> None:
         """Lets answers be finished for a while, then ends every stream: whoever listens calls it before it waits for
         callers to leave."""
-        await runs.drain(settings.http.drain_seconds)
+        await asyncio.gather(runs.drain(settings.http.drain_seconds), agent_runs.drain(settings.http.drain_seconds))
         await runs.close()
+        await agent_runs.close()
         await watch.close()
 
     @asynccontextmanager
@@ -58,10 +67,12 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
         boot.start()
         keeper.start()
         cancels.start()
+        agent_runs.start()
         try:
             yield
         finally:
             await runs.close()
+            await agent_runs.close()
             await watch.close()
             await cancels.close()
             await keeper.close()
@@ -78,7 +89,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
-    app.state.keys = Keys(settings.auth)
+    app.state.keys = keys
     app.state.metrics = metrics
     app.state.boot = boot
     app.state.limits = limits
@@ -86,6 +97,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory) -> FastAPI
     app.state.ready = Ready()
     app.state.durations = durations
     app.state.runs = runs
+    app.state.agent_runs = agent_runs
     app.state.tracing = tracing
     app.state.watch = watch
     app.state.farewell = farewell

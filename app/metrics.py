@@ -92,12 +92,43 @@ class Metrics:
         )
         self._cached = {"evicted": 0}
         self._redis: Gauge | None = None
+        self._rails = Counter(
+            "footnote_rail_findings",
+            "What the rails did: marked, masked or blocked, by rail and by where the text was on its way.",
+            ("rail", "action", "place"),
+            registry=self.registry,
+        )
+        self._railed: dict[tuple[str, str, str], int] = {}
         self._feedback = Counter(
             "footnote_feedback", "Feedback received, by rating.", ("rating",), registry=self.registry
         )
         self._streams = Gauge("footnote_streams_active", "Answers being written now.", registry=self.registry)
+        self._runs = Histogram(
+            "footnote_agent_run_duration_seconds",
+            "Time this server worked on a run of an agent, by how the run ended.",
+            ("status",),
+            buckets=_WORK,
+            registry=self.registry,
+        )
+        self._runs_in_hand = Gauge("footnote_agent_runs_active", "Runs being worked on now.", registry=self.registry)
+        self._steps = Counter(
+            "footnote_agent_steps",
+            "Steps that agents took, by tool and by what came of it: done, or why not.",
+            ("tool", "outcome"),
+            registry=self.registry,
+        )
         self._jobs = Gauge(
             "footnote_jobs", "Jobs by status; queued is the queue's depth.", ("status",), registry=self.registry
+        )
+        self._training = Gauge(
+            "footnote_training_runs", "Runs of training by state.", ("state",), registry=self.registry
+        )
+        self._trained = Histogram(
+            "footnote_training_run_duration_seconds",
+            "Time a run's last process took, of runs that ended while this server kept them.",
+            ("method", "state"),
+            buckets=_WORK,
+            registry=self.registry,
         )
         self._documents = Gauge("footnote_documents", "Live documents.", registry=self.registry)
         self._chunks = Gauge("footnote_chunks", "Chunks of live documents.", registry=self.registry)
@@ -159,6 +190,20 @@ class Metrics:
         self._evicted.inc(evicted - self._cached["evicted"])
         self._cached = {**lookups, "evicted": evicted}
 
+    def rails(self, counts: Mapping[tuple[str, str, str], int]) -> None:
+        """Says what the rails did since the start, by rail, action and place; called just before each scrape."""
+        for key, total in counts.items():
+            self._rails.labels(*key).inc(total - self._railed.get(key, 0))
+        self._railed = dict(counts)
+
+    def training(self, counts: Mapping[str, int], ended: Iterable[tuple[str, str, float]]) -> None:
+        """Says how many runs of training are in each state, and of which method, state and seconds those were that have
+        ended; called just before each scrape."""
+        for state, count in counts.items():
+            self._training.labels(state).set(count)
+        for method, state, seconds in ended:
+            self._trained.labels(method, state).observe(seconds)
+
     def redis(self, up: bool) -> None:
         """Says whether Redis answers; called just before each scrape where one is configured: elsewhere it is not told,
         since 0 would say that it is away."""
@@ -174,6 +219,18 @@ class Metrics:
     def streams(self, active: int) -> None:
         """Says how many answers are being written."""
         self._streams.set(active)
+
+    def run(self, status: str, seconds: float) -> None:
+        """Notes a run that ended, or that waits for a person now."""
+        self._runs.labels(status).observe(seconds)
+
+    def runs_in_hand(self, active: int) -> None:
+        """Says how many runs are being worked on."""
+        self._runs_in_hand.set(active)
+
+    def step(self, tool: str, failure: str | None) -> None:
+        """Counts a step that an agent has taken."""
+        self._steps.labels(tool, failure or "done").inc()
 
     def stock(self, *, documents: int, chunks: int, jobs: Mapping[JobStatus, int]) -> None:
         """Says what the store holds; called just before each scrape."""

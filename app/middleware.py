@@ -21,7 +21,7 @@ from core.errors import FootnoteError
 
 logger = logging.getLogger("footnote.http")
 
-UPLOADS = re.compile(r"POST /v1/documents|POST /v1/uploads|PATCH /v1/uploads/[^/]+")
+UPLOADS = re.compile(r"POST /v1/documents|POST /v1/uploads|PATCH /v1/uploads/[^/]+|PUT /v1/finetune/files/[^/]+")
 """The requests whose bodies are streamed, and bounded where they are read."""
 
 request_id_var: ContextVar[str | None] = ContextVar("footnote_request_id", default=None)

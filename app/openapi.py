@@ -32,10 +32,15 @@ TAGS = [
     {"name": "collections", "description": "Named sets of documents."},
     {"name": "search", "description": "Passages for a question."},
     {"name": "answers", "description": "Statements with their sources."},
+    {
+        "name": "agents",
+        "description": "Tasks for agents, in LangGraph's shape: assistants, threads, runs.",
+    },
     {"name": "conversations", "description": "Threads of questions."},
     {"name": "feedback", "description": "What people think of answers."},
     {"name": "openai", "description": "The same answers for OpenAI's clients."},
     {"name": "adapters", "description": "Fine-tuned variants of the model, on its engines."},
+    {"name": "finetune", "description": "Learning from feedback: datasets, runs of training, what came of them."},
     {"name": "session", "description": "Who calls, and signing in from a browser."},
     {"name": "health", "description": "For orchestrators and monitors."},
 ]

@@ -30,7 +30,7 @@ logger = logging.getLogger("footnote.answers")
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What is asked, by whom and where. `history` replaces a stored conversation where the caller keeps its own;
-    `fresh` wants an answer that is written anew."""
+    `fresh` wants an answer that is written anew, `regenerates` names the one in whose place it is wanted."""
 
     text: str
     caller: Principal
@@ -40,6 +40,7 @@ class Question:
     history: tuple[Message, ...] | None = None
     adapter: str | None = None
     fresh: bool = False
+    regenerates: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ class AnswerRuns:
         await services.streams.open(request.id, question.caller.id)
         try:
             record = await services.store.answers.begin(
-                request.id, question.conversation_id, question.caller, question.text
+                request.id, question.conversation_id, question.caller, question.text, question.regenerates
             )
         except BaseException:
             await services.streams.finish(request.id)
@@ -220,6 +221,8 @@ async def _history(services: Services, question: Question) -> tuple[Message, ...
     detail = await services.store.conversations.get(question.conversation_id, question.caller, last=max(turns, 1))
     messages: list[Message] = []
     for record in detail.answers:
+        if record.id == question.regenerates:
+            break  # asked again from where it was asked first
         if record.answer is None:
             continue
         said = " ".join(

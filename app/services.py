@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.adapters import Adapters
 from app.answer_cache import Answering, RememberedAnswers
 from app.answer_keys import ground
+from app.finetune.finetune import Finetune
 from app.settings import Settings
 from app.sharing import Sharing
 from app.store.blobs import FolderBlobs
 from app.store.store import Store
 from app.streams import StreamLog
 from app.unfinished import Unfinished
-from core.ports import Generator, Searcher
+from core.ports import Embedder, Generator, Searcher
 from core.types import Box
 from retrieval.ports import VectorIndex
 from serving.queue import QueuedGenerator
+
+if TYPE_CHECKING:
+    from agents.rails.screen import Rails
+    from app.agent_parts import AgentParts
 
 RenderPage = Callable[[Path, int, Sequence[Box]], Awaitable[bytes]]
 """Draws a page, counted from 1, of the file at a path as PNG, with these boxes highlighted."""
@@ -44,7 +51,9 @@ class Services:
     and chunked. `workers` says how each worker process fares, and `lacking` of how many live documents the index lacks
     passages: those being put back, and those that it was built without. `processes` are the ids of the processes that
     belong to the server, by name; `index_state` asks the index and raises `IndexUnavailable`; `queue` is where requests
-    wait for the generator, if they do.
+    wait for the generator, if they do; `finetune` is what learns from feedback, `embedder` what it compares meanings
+    with; `rails` are what texts pass on their way. `jobs_url` is where DBOS keeps its tables, `open_agents` makes the
+    agents once the server listens: what they load takes a while.
     """
 
     settings: Settings
@@ -55,6 +64,7 @@ class Services:
     searcher: Searcher
     generator: Generator
     adapters: Adapters
+    finetune: Finetune
     answerer: Answering
     sharing: Sharing
     generation: int
@@ -64,7 +74,11 @@ class Services:
     index_state: Callable[[], Awaitable[IndexState]]
     lacking: Callable[[], tuple[int, int]]
     render: RenderPage
+    embedder: Embedder | None = None
+    jobs_url: str = ""
+    open_agents: Callable[[Services], AbstractAsyncContextManager[AgentParts]] | None = None
     queue: QueuedGenerator | None = None
+    rails: Rails | None = None
 
     @property
     def streams(self) -> StreamLog:

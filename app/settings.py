@@ -12,9 +12,9 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -26,6 +26,7 @@ from pydantic_settings import (
 
 from agents.settings import AgentSettings
 from core.errors import ConfigurationError
+from finetune.settings import FinetuneSettings
 from ingestion.settings import IngestionSettings
 from retrieval.settings import RetrievalSettings
 from serving.settings import ServingSettings
@@ -58,6 +59,13 @@ class ApiKey(Room):
     )
     groups: tuple[str, ...] = Field(default=(), description="Groups whose documents this caller may read.")
     admin: bool = Field(default=False, description="May read every document and see every job.")
+    metrics_only: bool = Field(default=False, description="May read `/metrics` and nothing else: Prometheus' key.")
+
+    @model_validator(mode="after")
+    def _only_measures(self) -> Self:
+        if self.metrics_only and (self.admin or self.groups):
+            raise ValueError("a key with metrics_only has neither groups nor admin")
+        return self
 
 
 class AuthSettings(Room):
@@ -129,6 +137,12 @@ class JobSettings(Room):
     nice: int = Field(default=10, ge=0, le=19, description="Niceness of workers, so that questions come first.")
     embed_batch: int = Field(default=256, ge=1, description="Chunks embedded between two looks at a cancellation.")
     attempts: int = Field(default=3, ge=1, description="Tries of a stage that met an unavailable part.")
+    workflow_days: int = Field(
+        default=7,
+        ge=1,
+        description="Days for which the durable queue's own notes on jobs and agents' runs are kept once they ended; "
+        "what became of them is in rows of their own.",
+    )
 
 
 class CacheSettings(Room):
@@ -151,6 +165,37 @@ class HistorySettings(Room):
 
     trace_days: int = Field(
         default=30, ge=1, description="Days for which it is kept how an answer came about, with prompt and raw output."
+    )
+    feedback_trace_days: int = Field(
+        default=365,
+        ge=1,
+        description="The same for answers that somebody has a word on: datasets are made from them (never shorter).",
+    )
+    purge_datasets: bool = Field(
+        default=False,
+        description="Each hour, remove datasets with rows from what was deleted or is to be left out since.",
+    )
+
+
+class RunSettings(Room):
+    """How agents' runs are done: by servers, which take over what another left."""
+
+    concurrency: int = Field(default=4, ge=1, le=256, description="Runs that one server has in hand at a time.")
+    per_caller: int = Field(
+        default=2, ge=1, description="Runs of one caller that go on at a time, over all servers; the others wait."
+    )
+    waiting_per_caller: int = Field(default=64, ge=1, description="Runs of one caller that may wait for their turn.")
+    seconds: float = Field(
+        default=3_600.0,
+        gt=0,
+        description="Seconds after which a run is ended as `timeout`, whatever its agent's budget still allows; what "
+        "people take to decide does not count.",
+    )
+    approval_seconds: float = Field(
+        default=259_200.0, gt=0, description="Seconds a person has to decide on a call; then it is rejected."
+    )
+    keep_days: int = Field(
+        default=90, ge=1, description="Days for which a thread is kept that nobody uses, with its runs and their steps."
     )
 
 
@@ -184,12 +229,14 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
     jobs: JobSettings = JobSettings()
+    runs: RunSettings = RunSettings()
     cache: CacheSettings = CacheSettings()
     history: HistorySettings = HistorySettings()
     ingestion: IngestionSettings = IngestionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     agents: AgentSettings = AgentSettings()
     serving: ServingSettings = ServingSettings()
+    finetune: FinetuneSettings = FinetuneSettings()
 
     @classmethod
     def settings_customise_sources(

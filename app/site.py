@@ -19,7 +19,11 @@ from app.site_files import Files
 
 WEB = Path(__file__).parent / "web"
 
-ADDRESSES = ("/", "/c/{id}", "/documents", "/documents/{id}", "/search", "/answers/{id}/why", "/status")
+ADDRESSES = (
+    *("/", "/c/{id}", "/agents", "/agents/{id}", "/documents", "/documents/{id}", "/search"),
+    *("/answers/{id}/why", "/status", "/finetune", "/finetune/datasets/{version}", "/finetune/runs/{name}"),
+    "/finetune/versions/{title}/{version}",
+)
 """What the page itself makes of the address; the server sends the same document for each."""
 
 POLICY = (

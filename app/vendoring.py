@@ -58,12 +58,13 @@ PACKAGES = (
 
 ICONS = Package(name="lucide-static", version="1.62.0", files={"icon-nodes.json": "icons.js"})
 ICON_NAMES = (
-    *("activity", "arrow-up", "book-open", "check", "chevron-down", "chevron-left", "chevron-right", "chevron-up"),
-    *("circle-check", "circle-question-mark", "circle-x", "clock", "copy", "download", "ellipsis", "external-link"),
-    *("eye", "file-text", "folder-up", "info", "keyboard", "languages", "layers", "link", "list-filter"),
-    *("loader-circle", "log-out", "menu", "message-square-text", "monitor", "moon", "panel-left", "pause", "pencil"),
-    *("play", "plus", "quote", "rotate-ccw", "route", "search", "settings-2", "square", "sun", "tag", "thumbs-down"),
-    *("thumbs-up", "trash", "triangle-alert", "upload", "users", "x", "zoom-in", "zoom-out"),
+    *("activity", "arrow-up", "book-open", "bot", "calculator", "check", "chevron-down", "chevron-left"),
+    *("chevron-right", "chevron-up", "circle-check", "circle-question-mark", "circle-x", "clock", "copy", "database"),
+    *("download", "ellipsis", "external-link", "eye", "file-text", "folder-up", "globe", "hand", "hourglass", "info"),
+    *("keyboard", "languages", "layers", "link", "list-filter", "loader-circle", "log-out", "menu"),
+    *("message-square-text", "monitor", "moon", "panel-left", "pause", "pencil", "play", "plus", "quote"),
+    *("rotate-ccw", "route", "search", "settings-2", "square", "square-terminal", "sun", "tag", "thumbs-down"),
+    *("thumbs-up", "trash", "triangle-alert", "upload", "users", "wrench", "x", "zoom-in", "zoom-out"),
 )
 
 _SOURCE_MAP = b"//# sourceMappingURL="

@@ -51,6 +51,11 @@ class JobWatch:
         finally:
             self._waiting.discard(waiting)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the server stops: whoever follows something ends then."""
+        return self._closed
+
     async def close(self) -> None:
         """Stops looking, for good; whoever still waits is told so."""
         self._closed = True

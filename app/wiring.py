@@ -13,12 +13,15 @@ from pathlib import Path
 
 from agents.answer import Answerer
 from agents.judging import Judge
-from app import indexes
+from agents.rails.screen import open_rails
+from app import agent_wiring, indexes
 from app.adapters import open_adapters
 from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
+from app.finetune.opening import open_finetune
 from app.gaps import CandidSearcher, Gaps
 from app.generators import WritingParts, writing
+from app.rails import StorePolicies
 from app.services import Services, remembering
 from app.settings import Settings
 from app.sharing import SharingSearcher, open_sharing
@@ -45,6 +48,18 @@ def database_url(settings: Settings) -> str:
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
     return f"sqlite+aiosqlite:///{settings.data_dir / 'footnote.sqlite'}"
+
+
+CHECKPOINTS = "checkpoints.sqlite"
+"""Where agents' checkpoints are kept in the data folder."""
+
+
+def checkpoints_url(settings: Settings) -> str:
+    """Agents' checkpoints: in the store's PostgreSQL, else in a file of their own."""
+    address = settings.database_url
+    if address is not None and address.get_secret_value().startswith("postgresql"):
+        return address.get_secret_value()
+    return f"sqlite:///{settings.data_dir / CHECKPOINTS}"
 
 
 def jobs_url(settings: Settings) -> str:
@@ -222,12 +237,17 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         sharing = await stack.enter_async_context(open_sharing(settings))
         found = CandidSearcher(await asyncio.to_thread(searcher, settings, embed, index, store), gaps)
         search = SharingSearcher(found, sharing)
+        declared = agent_wiring.declared_agents(settings)
         written = writing(settings, embed)
         stack.push_async_callback(written.generator.close)
         written.begin()  # a model loads beside the listening server; /readyz says so, and questions wait for it
         adapters = open_adapters(settings, written.generator.info.name)
         stack.push_async_callback(adapters.close)
         judging = await asyncio.to_thread(judge, settings, written)
+        prompts = [agent.prompt for agent in declared.agents.values()]
+        rails = open_rails(settings.agents.rails, StorePolicies(store.collections), prompts)
+        asked_for = {agent.adapter for agent in declared.agents.values() if agent.adapter}
+        finetune = await stack.enter_async_context(open_finetune(settings, adapters, asked_for))
         uploads = Unfinished(settings.files_dir / "uploads", settings.http)
         await stack.enter_async_context(uploads.swept())
         for number in range(settings.jobs.workers):  # last: nothing of what is asked waits for them
@@ -241,8 +261,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             searcher=search,
             generator=written.generator,
             adapters=adapters,
+            finetune=finetune,
+            embedder=embed,
             queue=written.queue,
-            answerer=Answerer(search, written.generator, embed, settings.agents, window=written.window, judge=judging),
+            answerer=Answerer(
+                search, written.generator, embed, settings.agents, window=written.window, judge=judging, rails=rails
+            ),
+            rails=rails,
             sharing=sharing,
             generation=generation.id,
             pipeline=generation.pipeline,
@@ -251,6 +276,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             index_state=partial(indexes.state, index, gaps),
             lacking=lambda: (gaps.returning, gaps.left_out),
             render=partial(_render, settings),
+            jobs_url=jobs_url(settings),
+            open_agents=partial(
+                agent_wiring.open_agents,
+                declared=declared,
+                checkpoints_url=checkpoints_url(settings),
+                embed=embed,
+                window=written.window,
+                judge=judging,
+            ),
         )
         yield remembering(services, generation.fingerprint, embed.fingerprint)
 

@@ -13,6 +13,7 @@ import signal
 import time
 import uuid
 from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app import wiring
@@ -30,6 +31,7 @@ _POLL = 0.2
 _RECONCILE_EVERY = 30.0
 _LOOK_AGAIN = 5.0
 _LOOK_FOR_THE_GONE = 1.0
+_PRUNE_EVERY = 3_600.0
 
 
 async def work(settings: Settings, *, name: str = "worker-0") -> bool:
@@ -106,13 +108,14 @@ async def _dispatch(
     shop: Workshop, jobs: Jobs, durable: DurableJobs, stop: asyncio.Event, mended: asyncio.Event
 ) -> None:
     reconciled = looked = -_RECONCILE_EVERY
+    pruned = -_PRUNE_EVERY
     current = True
     gone: set[str] = set()
     while not stop.is_set():
         began = time.monotonic()
         try:
             if began - looked > _LOOK_FOR_THE_GONE:
-                looked, gone = began, await _take_over(shop, durable, gone)
+                looked, gone = began, await durable.succeed(shop.store.presence, gone)
             queued = await shop.store.jobs.queued()
             current, before = not queued or await jobs.current(), current
             if before and not current:
@@ -125,23 +128,13 @@ async def _dispatch(
                 await _settle_the_lost(shop, durable)
                 if not mended.is_set():
                     await _until(stop, _mend(shop, mended))
+            if time.monotonic() - pruned > _PRUNE_EVERY:
+                pruned = time.monotonic()
+                await durable.prune(datetime.now(UTC) - timedelta(days=shop.settings.jobs.workflow_days))
         except FootnoteError as error:
             log.warning("cannot look for jobs: %s", error.message)
         # Thousands of waiting jobs take a while to list; most of the time is for working on them.
         await _passed(stop, max(_POLL, 5 * (time.monotonic() - began)))
-
-
-async def _take_over(shop: Workshop, durable: DurableJobs, suspected: set[str]) -> set[str]:
-    """Takes over the jobs of workers that were gone at the last look and still are; those that are gone now.
-
-    Twice, so that one that only lost the database has noticed, and left off.
-    """
-    others = await durable.others()
-    gone = await shop.store.presence.absent(others) if others else set()
-    if sure := gone & suspected:
-        log.warning("taking over what %s had in hand", ", ".join(sorted(sure)))
-        await durable.take_over(sure)
-    return gone - sure
 
 
 async def _settle_the_lost(shop: Workshop, durable: DurableJobs) -> None:

@@ -8,12 +8,9 @@ from fastapi import APIRouter, Path
 from fastapi import Response as HttpResponse
 from pydantic import Field
 
-from app.api.deps import LISTING, Wired
+from app.api.deps import LISTING, Administrator, Wired
 from app.api.idempotency import Key, once
 from app.api.shapes import Request, Response, problems, shown
-from app.auth import Caller
-from core.errors import Forbidden
-from core.types import Principal
 
 router = APIRouter(prefix="/v1/adapters", tags=["adapters"])
 
@@ -83,9 +80,8 @@ _LIST: dict[str, Any] = {
     dependencies=LISTING,
     responses={**shown(_LIST), **problems(403)},
 )
-async def list_adapters(services: Wired, caller: Caller) -> AdapterList:
+async def list_adapters(services: Wired, caller: Administrator) -> AdapterList:
     """For administrators. Every engine is asked; one that does not answer is listed with the reason."""
-    _check(caller)
     adapters = services.adapters
     engines = await adapters.listings()
     names = {name for each in engines for name in each.adapters} | ({adapters.default} if adapters.default else set())
@@ -113,10 +109,9 @@ async def list_adapters(services: Wired, caller: Caller) -> AdapterList:
     response_model=Loaded,
     responses={**shown({"name": _NAME}, 201), **problems(403, 409)},
 )
-async def load_adapter(body: NewAdapter, services: Wired, caller: Caller, key: Key = None) -> HttpResponse:
+async def load_adapter(body: NewAdapter, services: Wired, caller: Administrator, key: Key = None) -> HttpResponse:
     """For administrators. It is loaded onto every engine and has to write under a schema there; where one does not take
     it, none keeps it. Loading it again changes nothing; other files have another name."""
-    _check(caller)
 
     async def load() -> tuple[int, Response, dict[str, str]]:
         return 201, Loaded(name=await services.adapters.load(body.title, body.path, caller.id)), {}
@@ -131,13 +126,7 @@ async def load_adapter(body: NewAdapter, services: Wired, caller: Caller, key: K
     operation_id="unload_adapter",
     responses={204: {"description": "No engine serves it any more."}, **problems(403, 404, 409)},
 )
-async def unload_adapter(name: Name, services: Wired, caller: Caller) -> None:
+async def unload_adapter(name: Name, services: Wired, caller: Administrator) -> None:
     """For administrators. New questions for it are refused, and what is being written with it is waited for; where that
     takes too long it stays loaded."""
-    _check(caller)
     await services.adapters.unload(name, caller.id)
-
-
-def _check(caller: Principal) -> None:
-    if not caller.admin:
-        raise Forbidden("Adapters are for administrators. Ask whoever runs the server.")

@@ -42,6 +42,12 @@ class AskRequest(Request):
         default=True,
         description="false: write the answer anew, though one may be remembered. So does `Cache-Control: no-cache`.",
     )
+    regenerates: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Your answer in whose place this one is asked for, in the same conversation: it is written anew, "
+        "and a good word on it is a bad one on that answer.",
+    )
     adapter: str | None = Field(
         default=None, min_length=1, max_length=128, description="The adapter to write it, for administrators to choose."
     )
@@ -107,7 +113,8 @@ async def ask(
         collections=(body.collection,) if body.collection else (),
         filters=body.filters.narrowed(),
         adapter=body.adapter,
-        fresh=not body.cache or forbids_cache(cache_control),
+        regenerates=body.regenerates,
+        fresh=not body.cache or body.regenerates is not None or forbids_cache(cache_control),
     )
     answer_id = await _begin(services, runs, question, key, body.model_dump_json())
     if body.stream:

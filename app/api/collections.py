@@ -14,10 +14,17 @@ from app.api.idempotency import Key, once
 from app.api.shapes import COLLECTION_PATTERN, Request, Response, problems, shown
 from app.auth import Caller
 from core.errors import Forbidden
+from core.types import PersonalPolicy
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"])
 
 Name = Annotated[str, Path(max_length=64, description="A collection's name.", examples=["handbook"])]
+
+
+_PERSONAL = (
+    "What becomes of personal data: it may go on; it is masked before a model, a trace or a training set sees it; "
+    "or no text that holds any goes on."
+)
 
 
 class NewCollection(Request):
@@ -27,6 +34,14 @@ class NewCollection(Request):
         pattern=COLLECTION_PATTERN, description="Lower-case letters, digits, - and _.", examples=["handbook"]
     )
     description: str = Field(default="", max_length=2000, examples=["What every employee should know."])
+    personal: PersonalPolicy = Field(default="allow", description=_PERSONAL)
+
+
+class CollectionChange(Request):
+    """What is to be changed of a collection; what is left out stays."""
+
+    description: str | None = Field(default=None, max_length=2000)
+    personal: PersonalPolicy | None = Field(default=None, description=_PERSONAL, examples=["mask"])
 
 
 class Collection(Response):
@@ -37,6 +52,7 @@ class Collection(Response):
     created_at: datetime
     documents: int
     chunks: int
+    personal: PersonalPolicy = Field(description=_PERSONAL)
 
 
 class Collections(Response):
@@ -51,12 +67,15 @@ class Deleted(Response):
     job_ids: list[str]
 
 
+_ADMINISTRATORS = "Only administrators change collections, and what they say of personal data."
+
 _COLLECTION: dict[str, Any] = {
     "name": "handbook",
     "description": "What every employee should know.",
     "created_at": "2026-11-20T09:00:00Z",
     "documents": 14,
     "chunks": 212,
+    "personal": "allow",
 }
 
 
@@ -90,16 +109,35 @@ async def get_collection(name: Name, services: Wired, caller: Caller) -> Collect
     summary="Create a collection",
     operation_id="create_collection",
     response_model=Collection,
-    responses={**shown(_COLLECTION, 201), **problems(409)},
+    responses={**shown(_COLLECTION, 201), **problems(403, 409)},
 )
 async def create_collection(body: NewCollection, services: Wired, caller: Caller, key: Key = None) -> HttpResponse:
-    """A new, empty collection. Uploads name an existing one; `default` is always there."""
+    """A new, empty collection. Uploads name an existing one; `default` is always there.
+
+    A policy for personal data other than `allow` is for administrators to set.
+    """
+    if body.personal != "allow" and not caller.admin:
+        raise Forbidden(_ADMINISTRATORS)
 
     async def create() -> tuple[int, Response, dict[str, str]]:
-        made = await services.store.collections.create(body.name, body.description)
+        made = await services.store.collections.create(body.name, body.description, body.personal)
         return 201, Collection.model_validate(made), {}
 
     return await once(services.store, "collections", key, caller, body.model_dump_json(), create)
+
+
+@router.patch(
+    "/{name}",
+    summary="Change a collection",
+    operation_id="change_collection",
+    responses={**shown(_COLLECTION), **problems(403, 404)},
+)
+async def change_collection(name: Name, body: CollectionChange, services: Wired, caller: Caller) -> Collection:
+    """For administrators: its description, and what becomes of personal data in it. Holds within a second."""
+    if not caller.admin:
+        raise Forbidden(_ADMINISTRATORS)
+    changed = await services.store.collections.change(name, description=body.description, personal=body.personal)
+    return Collection.model_validate(changed)
 
 
 @router.delete(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Header, Request
 from fastapi.routing import APIRoute
 
+from app.agent_runs import RunService
 from app.auth import Caller, Guard, Identified
 from app.boot import Boot
 from app.errors import Starting, TooManyRequests, unusable_filter
@@ -17,7 +18,8 @@ from app.metrics import Metrics
 from app.runs import AnswerRuns
 from app.tracing import Tracing
 from app.watch import JobWatch
-from core.errors import FootnoteError, InvalidFilter
+from core.errors import FootnoteError, Forbidden, InvalidFilter
+from core.types import Principal
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -57,6 +59,12 @@ async def runs(request: Request) -> AnswerRuns:
     return found
 
 
+async def agents_at_work(request: Request) -> RunService:
+    """The runs of agents."""
+    found: RunService = request.app.state.agent_runs
+    return found
+
+
 async def tracing(request: Request) -> Tracing:
     """Who keeps how answers came about."""
     found: Tracing = request.app.state.tracing
@@ -92,6 +100,13 @@ async def insider(request: Request, caller: Identified) -> bool:
     return caller is not None and caller.admin and guard.answers_for(request.headers)
 
 
+async def administrator(caller: Caller) -> Principal:
+    """Who calls, for what is not everybody's. Raises `Forbidden` where it is no administrator."""
+    if not caller.admin:
+        raise Forbidden("This is for administrators. Ask whoever runs the server.")
+    return caller
+
+
 def forbids_cache(cache_control: str | None) -> bool:
     """Whether a request's `Cache-Control` asks for an answer that is written anew (RFC 9111, 5.2.1.4)."""
     said = {part.strip().lower() for part in (cache_control or "").split(",")}
@@ -119,10 +134,12 @@ async def known_parameters(request: Request) -> None:
 Wired = Annotated[Parts, Depends(services)]
 Measured = Annotated[Metrics, Depends(metrics)]
 Running = Annotated[AnswerRuns, Depends(runs)]
+AgentsAtWork = Annotated[RunService, Depends(agents_at_work)]
 Traced = Annotated[Tracing, Depends(tracing)]
 Limited = Annotated[Limits, Depends(limits)]
 Watching = Annotated[JobWatch, Depends(watch)]
 Insider = Annotated[bool, Depends(insider)]
+Administrator = Annotated[Principal, Depends(administrator)]
 LISTING = [Depends(known_parameters)]
 RATED = [Depends(within_rate)]
 CacheControl = Annotated[

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
+from app.agent_runs import AGENTS_UNAVAILABLE, AGENTS_WORDS, RunService
 from app.api.deps import Insider, Measured
 from app.api.shapes import Response as Shape
 from app.api.shapes import problems
-from app.auth import principal
+from app.auth import measuring
 from app.boot import Boot
 from app.durations import JobDurations
 from app.errors import Starting
@@ -104,7 +105,7 @@ async def readyz(request: Request, response: Response, insider: Insider) -> Read
         parts=parts,
         workers=dict(services.workers()),
         returning=services.lacking()[0] if insider else None,
-        notes=dict(found.notes),
+        notes={**found.notes, **_of_agents(request.app.state.agent_runs)},
     )
 
 
@@ -114,7 +115,7 @@ async def readyz(request: Request, response: Response, insider: Insider) -> Read
     operation_id="metrics",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"example": "footnote_documents 12.0\n"}}}, **problems()},
-    dependencies=[Depends(principal)],
+    dependencies=[Depends(measuring)],
 )
 async def metrics(request: Request, measured: Measured) -> Response:
     """Needs a key where keys are configured, from every address: behind a proxy all of them look like loopback."""
@@ -128,6 +129,9 @@ async def metrics(request: Request, measured: Measured) -> Response:
             measured.generator(running=queue.running, waiting=queue.waiting)
         if (memory := boot.services.remembered) is not None:
             measured.cache(memory.lookups, memory.cache.evicted)
+        if boot.services.rails is not None:
+            measured.rails(boot.services.rails.counts)
+        measured.training(boot.services.finetune.training.counts, boot.services.finetune.training.take_ended())
         if boot.services.sharing.redis is not None:
             measured.redis(await boot.services.sharing.look())
     except FootnoteError as error:
@@ -142,6 +146,11 @@ def _state(error: FootnoteError) -> str:
     if isinstance(error, Starting):
         return "starting"
     return "unavailable" if isinstance(error, Unavailable) else "failed"
+
+
+def _of_agents(service: RunService) -> dict[str, str]:
+    """A server whose agents do not start answers questions all the same."""
+    return {AGENTS_UNAVAILABLE: AGENTS_WORDS} if service.failed else {}
 
 
 def _short(reason: str) -> str:

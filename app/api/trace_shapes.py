@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from app.api.filters import Filters
 from app.api.shapes import Mode, Response
-from app.store.records import TraceRecord
 from core import types
+
+if TYPE_CHECKING:
+    from app.store.records import TraceRecord
 
 
 class Candidate(Response):
@@ -104,6 +106,16 @@ class Reused(Response):
     written_at: datetime
 
 
+class Finding(Response):
+    """What a rail did to a text."""
+
+    rail: str = Field(examples=["personal"])
+    place: Literal["question", "passage", "tool_result", "arguments", "answer", "training"]
+    action: Literal["marked", "masked", "blocked"]
+    what: str = Field(description="The kind of what was found, never the text itself.", examples=["EMAIL_ADDRESS"])
+    count: int
+
+
 class AnswerTrace(Response):
     """How an answer came about, or as far as it came. For one that was remembered it tells how it was first written."""
 
@@ -121,6 +133,7 @@ class AnswerTrace(Response):
     search_ms: dict[str, float]
     degraded: list[str]
     reused: Reused | None = Field(description="Null where it was written for this question.")
+    findings: list[Finding] = Field(description="What the rails did; where they mask, these texts are masked too.")
     withheld: bool = Field(description="Something of it may no longer be read and was left out.")
 
 
@@ -158,6 +171,7 @@ def answer_trace(answer_id: str, record: TraceRecord) -> AnswerTrace:
         search_ms=dict(trace.search_ms),
         degraded=list(trace.degraded),
         reused=trace.reused and Reused.model_validate(trace.reused),
+        findings=[Finding.model_validate(finding) for finding in trace.findings],
         withheld=bool(record.withheld),
     )
 
@@ -216,5 +230,6 @@ TRACE: dict[str, Any] = {
     "search_ms": {"embed": 2.4, "search": 1.3, "check": 0.9, "rerank": 0.0, "total": 5.1},
     "degraded": [],
     "reused": None,
+    "findings": [{"rail": "personal", "place": "passage", "action": "masked", "what": "EMAIL_ADDRESS", "count": 1}],
     "withheld": False,
 }

@@ -15,6 +15,7 @@ collections = typer.Typer(
     help="List, create and delete collections.", no_args_is_help=False, invoke_without_command=True
 )
 
+_PERSONAL = "Personal data: allow, mask or block."
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 Name = Annotated[str, typer.Argument(help="The collection's name.", show_default=False)]
 
@@ -30,19 +31,43 @@ def list_collections(context: typer.Context, as_json: AsJson = False) -> None:
         put_json(items)
     else:
         put_table(
-            ("name", "documents", "chunks", "description"),
-            ((each["name"], each["documents"], each["chunks"], each["description"]) for each in items),
+            ("name", "documents", "chunks", "personal data", "description"),
+            (
+                (each["name"], each["documents"], each["chunks"], each["personal"], each["description"])
+                for each in items
+            ),
         )
 
 
 @collections.command("create")
 def create_collection(
-    name: Name, description: Annotated[str, typer.Option(help="What it is for.")] = "", as_json: AsJson = False
+    name: Name,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    personal: Annotated[str, typer.Option(help=_PERSONAL)] = "allow",
+    as_json: AsJson = False,
 ) -> None:
     """Create an empty collection; its name has lower-case letters, digits, - and _."""
     with connect(load_settings()) as api:
-        made = api.call("POST", "/v1/collections", json={"name": name, "description": description})
+        body = {"name": name, "description": description, "personal": personal}
+        made = api.call("POST", "/v1/collections", json=body)
     put_json(made) if as_json else out.print(f"created {plain(made['name'])}")
+
+
+@collections.command("change")
+def change_collection(
+    name: Name,
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    personal: Annotated[str | None, typer.Option(help=_PERSONAL)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a collection's description, or what becomes of personal data in it (administrators)."""
+    given = {"description": description, "personal": personal}
+    body = {key: value for key, value in given.items() if value is not None}
+    if not body:
+        fail("Say what to change: --description or --personal.", Exit.USAGE)
+    with connect(load_settings()) as api:
+        changed = api.call("PATCH", _path(name), json=body)
+    put_json(changed) if as_json else out.print(f"changed {plain(changed['name'])}")
 
 
 @collections.command("delete")

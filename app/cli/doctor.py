@@ -33,7 +33,9 @@ class Finding:
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
     """Say what is configured, what is reachable and what is missing; fails when something needed is missing."""
     settings = load_settings()
-    findings = [*_machine(settings), *_readers(settings), *_models(settings), *asyncio.run(_state(settings))]
+    findings = [*_machine(settings), *_readers(settings), *_models(settings), *_tools(settings)]
+    findings += asyncio.run(_state(settings))
+    findings += _registry(settings)
     if as_json:
         put_json([asdict(finding) for finding in findings])
     else:
@@ -75,6 +77,24 @@ def _readers(settings: Settings) -> Iterator[Finding]:
         yield Finding("scans", "warning", f"cannot be read in {', '.join(sorted(missing))}: apt-get install {packages}")
     else:
         yield Finding("scans", "ok", f"Tesseract, {', '.join(wanted)}")
+
+
+def _registry(settings: Settings) -> Iterator[Finding]:
+    """Where what was trained is kept, where that is a bucket; questions are answered without it."""
+    if settings.finetune.registry.bucket is None:
+        return
+    from app.finetune.opening import open_registry
+
+    try:
+        yield Finding("registry", "ok", open_registry(settings).check())
+    except FootnoteError as error:
+        yield Finding("registry", "warning", error.message)
+
+
+def _tools(settings: Settings) -> list[Finding]:
+    from app.cli.doctor_tools import agents, tools
+
+    return [Finding(*line) for line in (agents(settings), *asyncio.run(tools(settings)))]
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

@@ -9,17 +9,25 @@ import sys
 import typer
 
 from app.cli import (
+    adapter_versions,
     adapters,
     admin,
+    agent,
     collections,
     configuration,
     doctor,
     engine,
     evaluate,
+    finetune,
+    finetune_datasets,
+    finetune_runs,
+    guard,
     ingest,
     library,
+    mcp,
     questions,
     serve,
+    threads,
 )
 from app.cli.output import Exit, fail
 from core.errors import ConfigurationError, FootnoteError, InvalidFilter, NotFound, Unavailable
@@ -38,9 +46,13 @@ cli.command("engine")(engine.engine)
 cli.command("ingest")(ingest.ingest)
 cli.command("search")(questions.search)
 cli.command("ask")(questions.ask)
+cli.command("agent")(agent.agent)
+cli.command("mcp")(mcp.mcp)
+cli.add_typer(threads.threads, name="threads")
 cli.add_typer(library.documents, name="documents")
 cli.add_typer(library.jobs, name="jobs")
 cli.add_typer(collections.collections, name="collections")
+adapter_versions.add(adapters.adapters)
 cli.add_typer(adapters.adapters, name="adapters")
 cli.command("reindex")(admin.reindex)
 cli.command("backup")(admin.backup)
@@ -48,6 +60,10 @@ cli.command("restore")(admin.restore)
 cli.command("settings")(configuration.settings)
 cli.command("doctor")(doctor.doctor)
 cli.add_typer(evaluate.cli, name="eval")
+cli.add_typer(guard.guard, name="guard")
+finetune_datasets.add(finetune.finetune)
+finetune_runs.add(finetune.finetune)
+cli.add_typer(finetune.finetune, name="finetune")
 
 
 def main() -> None:

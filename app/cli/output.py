@@ -32,6 +32,8 @@ class Exit(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     NOT_FOUND = 4
+    WAITING = 5
+    NO_ANSWER = 6
     CONFIGURATION = 78
 
 

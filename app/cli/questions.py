@@ -88,8 +88,13 @@ def print_answer(answer: dict[str, Any], *, kept: bool = True) -> None:
         out.print(f"  [cyan]\\[{source['id']}][/cyan] {plain(_place(source))}", style="dim")
     conversation = f", conversation {answer['conversation_id']}" if kept else ""
     remembered = ", given before" if answer.get("cached") else ""
-    out.print(f"  [dim]{plain(answer['generator']['name'])}{remembered}{conversation}[/dim]")
+    out.print(f"  [dim]{plain(_writer(answer['generator']['name']))}{remembered}{conversation}[/dim]")
     _degraded(answer)
+
+
+def _writer(name: str) -> str:
+    """Who wrote an answer, in words where it was no model."""
+    return "extractive: no model wrote this, it is put together from the sources" if name == "extractive" else name
 
 
 def _place(item: dict[str, Any]) -> str:

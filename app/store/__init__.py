@@ -4,7 +4,4 @@ In come uploads, chunks, jobs, answers and feedback; out come the same as frozen
 It does not know HTTP, the index or how any document is read: it holds the truth that those are copies of.
 """
 
-__all__ = ["FolderBlobs", "Store"]
-
-from app.store.blobs import FolderBlobs
-from app.store.store import Store
+__all__: list[str] = []

@@ -14,7 +14,7 @@ from app.store.presence import Presence
 from app.store.records import AnswerRecord
 from app.store.tables import answers, conversations
 from app.store.withholding import withhold
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, InvalidInput, NotFound
 from core.types import Answer, Principal
 
 
@@ -27,14 +27,25 @@ class Answers:
         self._server = server
 
     async def begin(
-        self, answer_id: str, conversation_id: str | None, principal: Principal, question: str
+        self,
+        answer_id: str,
+        conversation_id: str | None,
+        principal: Principal,
+        question: str,
+        regenerates: str | None = None,
     ) -> AnswerRecord:
         """Records a question as running; without a conversation it begins one that bears the question as its title.
+        `regenerates` is the answer in whose place it is asked for.
 
-        Raises `NotFound` for a conversation that is not the principal's, `Conflict` for an id used before.
+        Raises `NotFound` for a conversation or an answer to replace that is not the principal's, `Conflict` for an id
+        used before, `InvalidInput` where the answer to replace is not of this conversation.
         """
         at = codec.now()
         async with self._database.write() as connection:
+            if regenerates is not None:
+                earlier = await own_answer(connection, regenerates, principal)
+                if earlier.conversation_id != conversation_id:
+                    raise InvalidInput("An answer is replaced in its own conversation: name that one, or no answer.")
             if conversation_id is None:
                 conversation_id = (await insert_conversation(connection, principal.id, question)).id
             else:
@@ -50,6 +61,7 @@ class Answers:
                     server=self._server,
                     status="running",
                     created_at=at,
+                    regenerates=regenerates,
                 )
             )
             await connection.execute(

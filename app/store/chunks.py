@@ -125,6 +125,14 @@ class Chunks:
     ) -> Page[StoredChunk]:
         """The chunks of a document's live version in reading order. Raises `NotFound`, `InvalidCursor`."""
         after = -1 if cursor is None else cursors.decode(_LISTING, cursor)[0]
+        found = await self._after(document_id, principal, after, cursors.checked_limit(limit) + 1)
+        return cursors.page(found, limit, lambda c: cursors.encode(_LISTING, c.chunk.ordinal))
+
+    async def reading(self, document_id: str, principal: Principal, *, start: int, limit: int) -> list[StoredChunk]:
+        """The chunks of a document's live version from ordinal `start` on. Raises `NotFound`."""
+        return await self._after(document_id, principal, start - 1, cursors.checked_limit(limit))
+
+    async def _after(self, document_id: str, principal: Principal, after: int, limit: int) -> list[StoredChunk]:
         active = select(generations.c.id).where(generations.c.status == "active").scalar_subquery()
         statement = (
             _SHOWN.where(
@@ -134,14 +142,13 @@ class Chunks:
                 chunks.c.ordinal > after,
             )
             .order_by(chunks.c.ordinal)
-            .limit(cursors.checked_limit(limit) + 1)
+            .limit(limit)
         )
         async with self._database.snapshot() as connection:
             known = select(documents.c.id).where(documents.c.id == document_id, readable(principal))
             if (await connection.execute(known)).first() is None:
                 raise NotFound("There is no such document.")
-            found = [_stored(row) for row in (await connection.execute(statement)).all()]
-        return cursors.page(found, limit, lambda c: cursors.encode(_LISTING, c.chunk.ordinal))
+            return [_stored(row) for row in (await connection.execute(statement)).all()]
 
     async def cursor_around(self, chunk_id: str, document_id: str, principal: Principal, *, limit: int) -> str | None:
         """The cursor of the page of `limit` that has a chunk in its middle, None for the first.

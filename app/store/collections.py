@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import builtins
 import re
+from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec, corpus
@@ -14,7 +15,7 @@ from app.store.deleting import condemn, delete_document, hidden
 from app.store.records import Collection
 from app.store.tables import collections, documents, versions
 from core.errors import Conflict, InvalidInput, NotFound
-from core.types import DEFAULT_COLLECTION, Principal
+from core.types import DEFAULT_COLLECTION, PersonalPolicy, Principal
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -25,20 +26,54 @@ class Collections:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, name: str, description: str = "") -> Collection:
+    async def create(self, name: str, description: str = "", personal: PersonalPolicy = "allow") -> Collection:
         """A new, empty collection. Raises `InvalidInput` for a bad name, `Conflict` where it exists."""
         if not _NAME.fullmatch(name):
             raise InvalidInput(
                 "A collection's name has 1 to 64 lower-case letters, digits, - and _; it begins with a letter or digit."
             )
-        made = Collection(name=name, description=description, created_at=codec.now())
+        made = Collection(name=name, description=description, created_at=codec.now(), personal=personal)
         async with self._database.write() as connection:
             if await find(connection, name):
                 raise Conflict(f"The collection “{name}” exists already.")
             await connection.execute(
-                collections.insert().values(name=name, description=description, created_at=made.created_at)
+                collections.insert().values(
+                    name=name, description=description, created_at=made.created_at, personal=personal
+                )
             )
         return made
+
+    async def change(
+        self, name: str, *, description: str | None = None, personal: PersonalPolicy | None = None
+    ) -> Collection:
+        """Gives a collection another description, or another policy for personal data. Raises `NotFound`.
+
+        Answers that were remembered under the old policy are not given again.
+        """
+        given = {"description": description, "personal": personal}
+        values = {key: value for key, value in given.items() if value is not None}
+        async with self._database.write() as connection:
+            if not await find(connection, name, lock=True):
+                raise unknown(name)
+            if values:
+                await connection.execute(update(collections).where(collections.c.name == name).values(**values))
+            if personal is not None:
+                await corpus.changed(connection, name)
+        return await self.get(name)
+
+    async def policies(self) -> dict[str, PersonalPolicy]:
+        """What each collection says of personal data."""
+        async with self._database.read() as connection:
+            rows = (await connection.execute(select(collections.c.name, collections.c.personal))).all()
+        return {row.name: row.personal for row in rows}
+
+    async def of_documents(self, ids: Iterable[str]) -> dict[str, str]:
+        """The collection of each of these documents that is not deleted."""
+        statement = select(documents.c.id, documents.c.collection).where(
+            documents.c.id.in_(list(ids)), documents.c.deleted_at.is_(None)
+        )
+        async with self._database.read() as connection:
+            return {row.id: row.collection for row in (await connection.execute(statement)).all()}
 
     async def get(self, name: str) -> Collection:
         """One collection with its counts. Raises `NotFound`."""
@@ -69,7 +104,7 @@ class Collections:
                 ).outerjoin(versions, versions.c.id == documents.c.live_version_id)
             )
             .where(*where)
-            .group_by(collections.c.name, collections.c.description, collections.c.created_at)
+            .group_by(collections.c.name, collections.c.description, collections.c.created_at, collections.c.personal)
             .order_by(collections.c.name)
         )
         async with self._database.read() as connection:
@@ -81,6 +116,7 @@ class Collections:
                 created_at=row.created_at,
                 documents=row.documents,
                 chunks=int(row.chunks),
+                personal=row.personal,
             )
             for row in found
         ]

@@ -12,14 +12,16 @@ foreign keys only point here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, ColumnElement, Connection, Table, Text, event, func, make_url
+from sqlalchemy import URL, ColumnElement, Connection, Table, Text, cast, event, func, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 _BEGIN = "footnote_begin"
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _ERRORS = (SQLAlchemyError, sqlite3.Error)
+_ROLLING: set[asyncio.Task[None]] = set()
 _CLOSING_SECONDS = 5.0
 _REACH_SECONDS = 5
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 8}
@@ -138,6 +141,14 @@ class Database:
         fold, sought = (func.lower, words.lower()) if self.dialect != "sqlite" else (_folded, words.casefold())
         return fold(column).contains(sought, autoescape=True)
 
+    def holds(self, column: ColumnElement[str], wanted: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+        """Whether a column of JSON objects has each of these names with this very value."""
+        if not wanted:
+            return []
+        if self.dialect != "sqlite":
+            return [cast(column, postgresql.JSONB).contains(dict(wanted))]
+        return [column.op("->")(f"$.{json.dumps(name)}") == _compact(value) for name, value in wanted.items()]
+
     async def close(self) -> None:
         """Lets go of every connection, after those who hold one had a moment to give it back.
 
@@ -159,6 +170,11 @@ def insert_new(connection: AsyncConnection, table: Table) -> Any:
     """An INSERT that leaves a row alone that is there already, or that somebody else is just putting there."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     return dialect.insert(table).on_conflict_do_nothing()
+
+
+def _compact(value: Any) -> str:
+    """JSON as it is kept, and as SQLite's `->` tells it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def _folded(column: ColumnElement[str]) -> ColumnElement[str]:
@@ -228,7 +244,21 @@ def _sqlite(url: URL, busy_seconds: float, **options: Any) -> AsyncEngine:
         if statement is not None:
             connection.exec_driver_sql(statement)
 
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def _let_go(connection: Any, _record: Any, _error: BaseException | None) -> None:
+        # Whoever was cancelled in the middle of a statement leaves a connection that is closed next. SQLite goes on
+        # holding its locks as long as anything refers to the statement, a traceback for one.
+        with contextlib.suppress(RuntimeError):  # without a loop it is collected, and its statements with it
+            rolling = asyncio.get_running_loop().create_task(_rolled_back(connection.driver_connection))
+            _ROLLING.add(rolling)
+            rolling.add_done_callback(_ROLLING.discard)
+
     return engine
+
+
+async def _rolled_back(driver: aiosqlite.Connection) -> None:
+    with contextlib.suppress(*_ERRORS, ValueError):  # it is closed already
+        await driver.rollback()
 
 
 def _wal(connection: Connection, patience: float) -> None:

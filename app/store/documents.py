@@ -20,6 +20,8 @@ from core.types import Document, Principal
 
 _LISTING = "documents"
 _LIVE_LISTING = "live"
+_PART = 500
+"""Ids in one statement: databases bound how many values one may have."""
 
 
 class Documents:
@@ -53,17 +55,24 @@ class Documents:
         principal: Principal,
         *,
         collection: str | None = None,
+        collections: Sequence[str] = (),
+        live: bool = False,
         query: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[Document]:
         """What the principal may read, newest first; `query` is looked for in title, file name and external id.
 
-        Raises `InvalidCursor`.
+        `collections` narrow it to any of several; with `live` only documents that answer already are listed. Raises
+        `InvalidCursor`.
         """
         where = [readable(principal)]
         if collection is not None:
             where.append(documents.c.collection == collection)
+        if collections:
+            where.append(documents.c.collection.in_(sorted(collections)))
+        if live:
+            where.append(documents.c.live_version_id.is_not(None))
         if query:
             where.append(documents.c.search_text.contains(query.casefold(), autoescape=True))
         where += cursors.before(_LISTING, cursor, documents.c.created_at, documents.c.id)
@@ -76,6 +85,18 @@ class Documents:
         async with self._database.read() as connection:
             found = [rows.document(row) for row in (await connection.execute(statement)).all()]
         return cursors.page(found, limit, lambda d: cursors.encode(_LISTING, cursors.micros(d.created_at), d.id))
+
+    async def readers(self, document_ids: Sequence[str], principal: Principal) -> dict[str, tuple[str, ...]]:
+        """The groups of those of these documents that the principal may read now; the others are left out."""
+        found: dict[str, tuple[str, ...]] = {}
+        wanted = sorted(set(document_ids))
+        async with self._database.snapshot() as connection:
+            for first in range(0, len(wanted), _PART):
+                part = documents.c.id.in_(wanted[first : first + _PART])
+                statement = select(documents.c.id, documents.c.groups).where(part, readable(principal))
+                for row in (await connection.execute(statement)).all():
+                    found[row.id] = codec.strings(row.groups)
+        return found
 
     async def change(self, document_id: str, wanted: Change) -> tuple[str, ...]:
         """Changes what is said of a document; the jobs that bring it to the index, none where nothing changed.

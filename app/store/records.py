@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
-from core.types import Answer, AnswerTrace, Principal, Scalar
+from core.types import Answer, AnswerTrace, PersonalPolicy, Principal, Scalar
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ class Collection:
     created_at: datetime
     documents: int = 0
     chunks: int = 0
+    personal: PersonalPolicy = "allow"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

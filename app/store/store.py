@@ -6,7 +6,10 @@ from pathlib import Path
 from types import TracebackType
 
 from app.store import codec, stats
+from app.store.agent_runs import AgentRuns
+from app.store.agent_threads import AgentThreads
 from app.store.answers import Answers
+from app.store.approvals import Approvals
 from app.store.backup import backup_sqlite
 from app.store.chunks import Chunks
 from app.store.collections import Collections
@@ -14,14 +17,19 @@ from app.store.conversations import Conversations
 from app.store.corpus import Corpus
 from app.store.database import BUSY_SECONDS, Database
 from app.store.documents import Documents
+from app.store.effects import Effects
 from app.store.feedback import Feedbacks
 from app.store.figures import FigureBook
 from app.store.generations import Generations
 from app.store.idempotency import Idempotency
 from app.store.jobs import Jobs
+from app.store.learning import Learning
 from app.store.presence import Presence
 from app.store.records import Stats
+from app.store.run_steps import RunSteps
+from app.store.run_work import RunWork
 from app.store.schema import upgrade
+from app.store.step_prompts import StepPrompts
 from app.store.traces import Traces
 from core.errors import ConfigurationError
 
@@ -45,10 +53,18 @@ class Store:
         self.answers = Answers(database, self.presence, self.name)
         self.traces = Traces(database)
         self.feedback = Feedbacks(database)
+        self.learning = Learning(database)
         self.figures = FigureBook(database)
         self.generations = Generations(database)
         self.corpus = Corpus(database)
         self.idempotency = Idempotency(database)
+        self.threads = AgentThreads(database)
+        self.runs = AgentRuns(database)
+        self.run_work = RunWork(database)
+        self.run_steps = RunSteps(database)
+        self.step_prompts = StepPrompts(database)
+        self.approvals = Approvals(database)
+        self.effects = Effects(database)
 
     @classmethod
     async def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Store:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-HEAD = "0006"
+HEAD = "0011"
 """The revision of the newest migration; a test holds it equal to Alembic's head. `Store.open` compares with it."""
 
 
@@ -64,6 +64,8 @@ collections = Table(
     Column("name", String(64), primary_key=True),
     Column("description", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    # What becomes of personal data: allow, mask or block.
+    Column("personal", String(8), nullable=False, server_default="allow"),
 )
 
 documents = Table(
@@ -213,6 +215,8 @@ answers = Table(
     Column("error_message", Text),
     Column("created_at", Moment, nullable=False),
     Column("finished_at", Moment),
+    # The answer in whose place this one was asked for; it may be gone.
+    Column("regenerates", _ID),
     Index("ix_answers_conversation", "conversation_id", "created_at"),
     Index("ix_answers_finished", "finished_at"),
     Index("ix_answers_status", "status"),
@@ -290,6 +294,18 @@ idempotency = Table(
     Column("created_at", Moment, nullable=False),
     Index("ix_idempotency_created", "created_at"),
 )
+
+exclusions = Table(
+    "exclusions",
+    metadata,
+    # What it is: document, person or answer. It need not be there any more.
+    Column("kind", String(16), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("reason", Text),
+    Column("principal_id", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+"""What shall not be learnt from, and who said so."""
 
 figures = Table(
     "figures",

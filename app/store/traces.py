@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec
@@ -17,7 +17,7 @@ from app.store.access import readable
 from app.store.answers import own_answer
 from app.store.database import Database
 from app.store.records import AnswerRecord, TraceRecord
-from app.store.tables import answer_traces, answers, documents
+from app.store.tables import answer_traces, answers, documents, feedback
 from app.store.withholding import WITHHELD
 from core.errors import NotFound
 from core.types import AnswerTrace, Attempt, Candidate, Message, Principal
@@ -55,14 +55,21 @@ class Traces:
             body = (await connection.execute(statement)).scalar()
             if body is None:
                 raise NotFound("How this answer came about was not kept, or is kept no longer.")
-            trace = await asyncio.to_thread(_unpacked, body)
+            trace = await asyncio.to_thread(unpacked, body)
             seen = await _readable(connection, trace, record, principal)
         return _withheld(trace, record, seen)
 
-    async def forget(self, before: datetime) -> int:
-        """Drops the traces of answers that were given before a time; how many."""
+    async def forget(self, before: datetime, learnt: datetime | None = None) -> int:
+        """Drops the traces of answers that were given before a time; how many. Those of answers that somebody has a
+        word on, or that such a one replaced, are what is learnt from: they stay until `learnt`, where that is given."""
+        old = answer_traces.c.created_at < before
+        if learnt is not None:
+            spoken = select(feedback.c.answer_id)
+            replaced = select(answers.c.regenerates).where(answers.c.id.in_(spoken), answers.c.regenerates.is_not(None))
+            said = or_(answer_traces.c.answer_id.in_(spoken), answer_traces.c.answer_id.in_(replaced))
+            old = old & (~said | (answer_traces.c.created_at < learnt))
         async with self._database.write() as connection:
-            return (await connection.execute(delete(answer_traces).where(answer_traces.c.created_at < before))).rowcount
+            return (await connection.execute(delete(answer_traces).where(old))).rowcount
 
 
 async def _readable(
@@ -128,5 +135,6 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _unpacked(body: bytes) -> AnswerTrace:
+def unpacked(body: bytes) -> AnswerTrace:
+    """A trace as it is kept."""
     return codec.load_trace(zlib.decompress(body))

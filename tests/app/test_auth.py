@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from app.auth import LOCAL, Keys, check_bind, is_loopback
 from app.settings import ApiKey, AuthSettings, HttpSettings, Settings
-from core.errors import ConfigurationError, Unauthenticated
+from core.errors import ConfigurationError, Forbidden, Unauthenticated
 from core.types import EVERYONE
 
 SECRET = "0123456789abcdef"
@@ -79,3 +80,20 @@ def test_only_loopback_is_open(tmp_path: Path, host: str, loopback: bool) -> Non
         with pytest.raises(ConfigurationError, match="FOOTNOTE_AUTH__KEYS"):
             check_bind(keyless)
     check_bind(keyless.model_copy(update={"auth": AuthSettings(keys=(ApiKey(key=SECRET, id="ana"),))}))
+
+
+def test_a_key_for_the_figures_stands_for_no_caller() -> None:
+    with pytest.raises(ValidationError, match="metrics_only"):
+        ApiKey(key=SECRET, id="prometheus", metrics_only=True, admin=True)
+    keys = Keys(AuthSettings(keys=(ApiKey(key=SECRET, id="prometheus", metrics_only=True),)))
+    assert keys.required
+    assert keys.scrapes(SECRET)
+    assert not keys.scrapes("b" * 16)
+    assert not keys.scrapes(None)
+    for take in (keys.principal, keys.session):
+        with pytest.raises(Forbidden):
+            take(SECRET)
+    with pytest.raises(Unauthenticated):
+        keys.principal(None)
+    with pytest.raises(ConfigurationError, match="twice"):
+        Keys(AuthSettings(keys=(ApiKey(key=SECRET, id="a", metrics_only=True), ApiKey(key=SECRET, id="b"))))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -17,8 +19,10 @@ import pytest
 from app.backup import backup, restore
 from app.folder import DataFolder
 from app.settings import Settings
+from app.store.run_records import NewRun
 from app.store.store import Store
 from core.errors import ConfigurationError, InvalidInput
+from core.types import Principal
 
 
 def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
@@ -106,6 +110,35 @@ async def test_a_backup_is_its_makers_alone_and_comes_back(tmp_path: Path, data:
     assert (again.data_dir / BLOB).read_text() == "bytes"
     async with await Store.open(f"sqlite:///{again.data_dir / 'footnote.sqlite'}") as store:
         assert [each.name for each in await store.collections.list()] == ["default", "handbook"]
+
+
+async def test_runs_come_back_with_their_checkpoints(tmp_path: Path, data: Path) -> None:
+    ana = Principal(id="ana")
+    async with await Store.open(f"sqlite:///{data / 'footnote.sqlite'}") as store:
+        thread = await store.threads.create(ana, {"title": "Leave"})
+        run = await store.runs.create(ana, NewRun(thread_id=thread.id, agent="main", request={"task": "x"}))
+        assert await store.effects.begin(f"{run.id}:1", tool="send", arguments={}) == "new"
+    for settled in (False, True):  # while a server writes to them, and after it was stopped
+        with contextlib.closing(sqlite3.connect(data / "checkpoints.sqlite")) as checkpoints:
+            checkpoints.executescript("PRAGMA journal_mode=WAL; CREATE TABLE IF NOT EXISTS checkpoints (id TEXT)")
+            checkpoints.execute("INSERT INTO checkpoints VALUES (?)", (thread.id,))
+            checkpoints.commit()
+            if not settled:
+                await asyncio.to_thread(backup, Settings(data_dir=data), tmp_path / "0.tar", _silent)
+        if settled:
+            await asyncio.to_thread(backup, Settings(data_dir=data), tmp_path / "1.tar", _silent)
+        again = Settings(data_dir=tmp_path / f"again-{settled}")
+        restore(again, tmp_path / f"{int(settled)}.tar", _silent)
+        with contextlib.closing(sqlite3.connect(again.data_dir / "checkpoints.sqlite")) as checkpoints:
+            found = checkpoints.execute("SELECT id FROM checkpoints").fetchall()
+        assert found == [(thread.id,)] * (1 + settled)
+        async with await Store.open(f"sqlite:///{again.data_dir / 'footnote.sqlite'}") as store:
+            assert [run.task for run in await store.runs.list(thread.id, ana)] == ["x"]
+            assert await store.effects.begin(f"{run.id}:2", tool="send", arguments={}) == "unknown", (
+                "done since, perhaps"
+            )
+            assert await store.effects.begin(f"{run.id}:2", tool="send", arguments={}, again=1) == "new"
+            assert await store.effects.begin("another:1", tool="send", arguments={}) == "new"
 
 
 async def test_a_folder_that_is_made_for_a_backup_is_named(tmp_path: Path, data: Path) -> None:

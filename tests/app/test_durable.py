@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -94,6 +95,51 @@ def test_a_killed_job_goes_on_at_its_stage(tmp_path: Path, process) -> None:
     assert log.count("a slow 1") == 2, "the stage it was killed in is"
     assert log.count("c quick 3") == 1, "an attempt is told its number"
     assert "b never 1" not in log, "a stage that says no ends the job"
+
+
+PRUNES = """
+import asyncio, sys
+from datetime import UTC, datetime, timedelta
+from app.durable import DurableJobs
+
+gate = asyncio.Event()
+
+async def run(job_id, stage, attempt):
+    if job_id == "slow":
+        await gate.wait()
+    return False
+
+async def main():
+    jobs = DurableJobs(database_url=f"sqlite:///{sys.argv[1]}/jobs.sqlite", executor="w", concurrency=8, run=run)
+    await jobs.open()
+    now = datetime.now(UTC)
+    for job in ("a", "b", "slow"):
+        await jobs.submit(job, 1, ["only"])
+    for job in ("a", "b"):
+        while await jobs.state(job, 1) != "over":
+            await asyncio.sleep(0.05)
+    print(await jobs.prune(now - timedelta(days=1)), await jobs.state("a", 1))
+    print(await jobs.prune(datetime.now(UTC) + timedelta(seconds=1)), await jobs.state("a", 1))
+    print(await jobs.prune(datetime.now(UTC) + timedelta(seconds=1)), await jobs.state("slow", 1))
+    await jobs.submit("a", 1, ["only"])
+    while await jobs.state("a", 1) != "over":
+        await asyncio.sleep(0.05)
+    gate.set()
+    await jobs.close()
+
+asyncio.run(main())
+"""
+
+
+def test_what_ended_is_pruned_and_nothing_else(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PRUNES, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["0 over", "2 unknown", "0 active"]
+    with sqlite3.connect(tmp_path / "jobs.sqlite") as database:
+        left = {row[0] for row in database.execute("SELECT workflow_uuid FROM operation_outputs")}
+    assert left <= {"a:1", "slow:1"}, "their steps went with them"
 
 
 def test_a_job_in_hand_is_left_without_a_word_when_its_worker_is_stopped(tmp_path: Path, process) -> None:

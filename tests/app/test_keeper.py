@@ -22,6 +22,12 @@ class Book:
         self.error: FootnoteError | None = None
         self.forgotten: list[datetime] = []
         self.interrupted = 0
+        self.prompts = SimpleNamespace(forget=self.forget_prompts)
+        self.learnt: list[datetime | None] = []
+
+    async def forget_prompts(self, before: datetime, learnt: datetime | None = None) -> int:
+        self.learnt.append(learnt)
+        return 0
 
     async def queue(self) -> dict[str, int]:
         return {"queued": 2, "succeeded": 9}
@@ -39,14 +45,14 @@ class Book:
         self.interrupted += 1
         return 0
 
-    async def forget(self, before: datetime) -> int:
+    async def forget(self, before: datetime, learnt: datetime | None = None) -> int:
         self.forgotten.append(before)
         return 0
 
 
 class Boot:
     def __init__(self, book: Book) -> None:
-        store = SimpleNamespace(figures=book, jobs=book, traces=book, answers=book)
+        store = SimpleNamespace(figures=book, jobs=book, traces=book, answers=book, step_prompts=book.prompts)
         self.found: Any = SimpleNamespace(store=store)
 
     @property
@@ -58,7 +64,7 @@ class Boot:
 
 def made(book: Book) -> tuple[Keeper, Metrics, Boot]:
     metrics, boot = Metrics(), Boot(book)
-    return Keeper(boot, metrics.history, JobDurations(metrics), trace_days=30), metrics, boot  # type: ignore[arg-type]
+    return Keeper(boot, metrics.history, JobDurations(metrics), trace_days=30, learnt_days=365), metrics, boot  # type: ignore[arg-type]
 
 
 async def test_what_was_counted_is_kept_once_with_the_queue() -> None:
@@ -73,7 +79,7 @@ async def test_what_was_counted_is_kept_once_with_the_queue() -> None:
         whole.add(figures)
     assert (sum(whole.stages["search.total"].values()), whole.errors) == (1, {"not_found": 1})
     assert (whole.queued, whole.running) == (2, 0)
-    assert len(book.forgotten) == 1  # once an hour is often enough
+    assert len(book.forgotten) == len(book.learnt) == 1  # once an hour is often enough
     assert book.interrupted == 2  # answers of servers that are gone
 
 
@@ -100,3 +106,26 @@ async def test_the_last_figures_are_kept_when_the_server_stops() -> None:
     metrics.error("not_found")
     await keeper.close()
     assert any(figures.errors for figures in book.kept.values())
+
+
+class Emptied:
+    """Datasets without any that is concerned."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def versions(self) -> list[str]:
+        self.asked += 1
+        return []
+
+
+async def test_datasets_are_looked_through_each_hour_where_that_is_set() -> None:
+    for wanted in (True, False):
+        book, shelf, metrics = Book(), Emptied(), Metrics()
+        boot = Boot(book)
+        boot.found.finetune = SimpleNamespace(datasets=shelf)
+        lasting = JobDurations(metrics)
+        keeper = Keeper(boot, metrics.history, lasting, trace_days=30, learnt_days=365, purge=wanted)  # type: ignore[arg-type]
+        await keeper.keep()
+        await keeper.keep()
+        assert shelf.asked == int(wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -17,13 +17,6 @@ from core.types import Principal
 from tests.redis_process import RedisProcess
 
 ANA, BEN = (Principal(id=name, groups=frozenset()) for name in ("ana", "ben"))
-
-
-@pytest.fixture(scope="module")
-def redis_process() -> Iterator[RedisProcess]:
-    process = RedisProcess().start()
-    yield process
-    process.kill()
 
 
 @pytest.fixture

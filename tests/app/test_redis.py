@@ -7,7 +7,6 @@ import contextlib
 import os
 import socket
 import traceback
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -22,20 +21,13 @@ from core.errors import ConfigurationError, NotFound, Unavailable
 from tests.redis_process import RedisProcess
 
 
-@pytest.fixture
-def process() -> Iterator[RedisProcess]:
-    process = RedisProcess().start()
-    yield process
-    process.kill()
-
-
 async def _names(streams: MirroredStreams | RedisStreams, stream_id: str) -> list[str]:
     return [event.name async for event in streams.read(stream_id)]
 
 
-async def test_redis_is_killed_in_the_middle_of_a_stream(process: RedisProcess) -> None:
+async def test_redis_is_killed_in_the_middle_of_a_stream(redis_process: RedisProcess) -> None:
     now = [0.0]
-    redis = Redis(process.url, timeout=10, clock=lambda: now[0])
+    redis = Redis(redis_process.url, timeout=10, clock=lambda: now[0])
     here = MirroredStreams(MemoryStreams(), RedisStreams(redis))
     there = MirroredStreams(MemoryStreams(), RedisStreams(redis))
     await here.open("s", "ana")
@@ -45,7 +37,7 @@ async def test_redis_is_killed_in_the_middle_of_a_stream(process: RedisProcess) 
     await asyncio.sleep(0.05)
     assert not redis.away
 
-    process.kill()
+    redis_process.kill()
     assert await here.append("s", "two", "{}") == 2
     assert redis.away
     await here.finish("s")
@@ -58,7 +50,7 @@ async def test_redis_is_killed_in_the_middle_of_a_stream(process: RedisProcess) 
     with pytest.raises(Unavailable):
         await redis.ping()
 
-    process.start()
+    redis_process.start()
     now[0] += 5
     await redis.ping()
     assert not redis.away
@@ -69,17 +61,17 @@ async def test_redis_is_killed_in_the_middle_of_a_stream(process: RedisProcess) 
     await redis.close()
 
 
-async def test_a_log_with_a_hole_goes_though_its_server_lives(process: RedisProcess) -> None:
-    redis = Redis(process.url, timeout=10)
-    writing = Redis(process.url, timeout=10, clock=count(step=60).__next__)  # asks again at once after a failure
+async def test_a_log_with_a_hole_goes_though_its_server_lives(redis_process: RedisProcess) -> None:
+    redis = Redis(redis_process.url, timeout=10)
+    writing = Redis(redis_process.url, timeout=10, clock=count(step=60).__next__)  # asks again at once after a failure
     async with RedisStreams(writing, lease=4.0).renewed() as copy:
         here = MirroredStreams(MemoryStreams(), copy)
         there = MirroredStreams(MemoryStreams(), RedisStreams(redis))
         await here.open("s", "ana")
         await here.append("s", "one", "{}")
-        process.command("CONFIG SET maxmemory 1")
+        redis_process.command("CONFIG SET maxmemory 1")
         assert await here.append("s", "two", "{}") == 2
-        process.command("CONFIG SET maxmemory 0")
+        redis_process.command("CONFIG SET maxmemory 0")
         assert await asyncio.wait_for(_names(there, "s"), 30) == [
             "one"
         ]  # that reader comes back, and is told the record
@@ -92,8 +84,8 @@ async def test_a_log_with_a_hole_goes_though_its_server_lives(process: RedisProc
         await each.close()
 
 
-async def test_a_dead_servers_logs_go(process: RedisProcess) -> None:
-    redis = Redis(process.url, timeout=10)
+async def test_a_dead_servers_logs_go(redis_process: RedisProcess) -> None:
+    redis = Redis(redis_process.url, timeout=10)
     dead = RedisStreams(redis, lease=2.5)  # long enough for a machine that halts for a second
     async with RedisStreams(redis, lease=2.5).renewed() as alive:
         for streams, name in ((dead, "dead"), (alive, "alive")):
@@ -106,8 +98,8 @@ async def test_a_dead_servers_logs_go(process: RedisProcess) -> None:
     await redis.close()
 
 
-async def test_a_finished_log_is_kept_for_its_time(process: RedisProcess) -> None:
-    redis = Redis(process.url, timeout=10)
+async def test_a_finished_log_is_kept_for_its_time(redis_process: RedisProcess) -> None:
+    redis = Redis(redis_process.url, timeout=10)
     streams = RedisStreams(redis, retention=2.0)
     await streams.open("s", "ana")
     await streams.append("s", "one", "{}")
@@ -121,8 +113,8 @@ async def test_a_finished_log_is_kept_for_its_time(process: RedisProcess) -> Non
     await redis.close()
 
 
-async def test_messages_reach_who_listens(process: RedisProcess) -> None:
-    redis = Redis(process.url, timeout=10)
+async def test_messages_reach_who_listens(redis_process: RedisProcess) -> None:
+    redis = Redis(redis_process.url, timeout=10)
     heard: list[str] = []
 
     async def listen() -> None:
@@ -133,8 +125,8 @@ async def test_messages_reach_who_listens(process: RedisProcess) -> None:
     while not heard:
         await redis.publish("c", "first")
         await asyncio.sleep(0.02)
-    process.kill()
-    process.start()
+    redis_process.kill()
+    redis_process.start()
     while heard[-1] != "again":
         with contextlib.suppress(Unavailable):
             await redis.publish("c", "again")
@@ -144,10 +136,10 @@ async def test_messages_reach_who_listens(process: RedisProcess) -> None:
     await redis.close()
 
 
-async def test_doctor_says_whether_it_answers(process: RedisProcess, tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, redis_url=process.url)  # type: ignore[arg-type]
+async def test_doctor_says_whether_it_answers(redis_process: RedisProcess, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, redis_url=redis_process.url)  # type: ignore[arg-type]
     assert [finding.state for finding in await joined(settings)] == ["ok"]
-    process.kill()
+    redis_process.kill()
     [found] = await joined(settings)
     assert (found.what, found.state) == ("redis", "warning")
     assert await joined(Settings(data_dir=tmp_path)) == []
@@ -162,11 +154,11 @@ def test_an_address_that_is_none_is_said_without_the_password(url: str) -> None:
     assert "geh" not in "".join(traceback.format_exception(raised.value))
 
 
-async def test_a_listener_asks_whether_the_other_end_is_there(process: RedisProcess) -> None:
-    redis = Redis(process.url, timeout=10)
+async def test_a_listener_asks_whether_the_other_end_is_there(redis_process: RedisProcess) -> None:
+    redis = Redis(redis_process.url, timeout=10)
     listening = asyncio.create_task(anext(redis.listen("channel")))
     async with asyncio.timeout(30):
-        while not any(_connected(process.port)):  # set once it is connected
+        while not any(_connected(redis_process.port)):  # set once it is connected
             await asyncio.sleep(0.02)
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)

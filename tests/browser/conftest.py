@@ -184,6 +184,20 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         made.kill()
 
 
+@pytest.fixture(scope="module")
+def own_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """Makes a server for a module's tests: `own_site(FOOTNOTE_AGENTS__FILE=…)`. It is empty: see `Site.fill`."""
+    made: list[Site] = []
+
+    def make(**environment: str) -> Site:
+        made.append(Site(data=tmp_path_factory.mktemp("own") / "data", environment=environment))
+        return made[-1].start()
+
+    yield make
+    for each in made:
+        each.kill()
+
+
 @pytest.fixture
 def fresh_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """Makes a server for one test: `fresh_site(FOOTNOTE_AUTH__KEYS=…, key=…)`. It is empty: see `Site.fill`."""

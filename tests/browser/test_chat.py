@@ -47,6 +47,19 @@ def until(page: Page, holds: Callable[[], bool]) -> None:
     pytest.fail("It did not come about.")
 
 
+def resting(page: Page, area: Locator) -> float:
+    """Where an area has come to rest."""
+    places = [area.evaluate("element => element.scrollTop")]
+
+    def still() -> bool:
+        page.wait_for_timeout(200)
+        places.append(area.evaluate("element => element.scrollTop"))
+        return bool(places[-1] == places[-2])
+
+    until(page, still)
+    return float(places[-1])
+
+
 def conversation_of(page: Page) -> str:
     expect(page).to_have_url(re.compile(r"/c/[0-9a-f-]{36}$"))
     return page.url.rpartition("/")[2]
@@ -155,8 +168,8 @@ def test_footnotes_are_numbered_by_first_citation(page: Page, site: Any) -> None
     cited = list(dict.fromkeys(source for statement in answer["statements"] for source in statement["sources"]))
     assert len(cited) > 1
     expected = [str(cited.index(source) + 1) for statement in answer["statements"] for source in statement["sources"]]
-    assert turn.locator(".cite-number").all_inner_texts() == expected
-    assert turn.get_by_role("list", name="Footnotes").get_by_role("listitem").count() == len(cited)
+    expect(turn.locator(".cite-number")).to_have_text(expected)
+    expect(turn.get_by_role("list", name="Footnotes").get_by_role("listitem")).to_have_count(len(cited))
 
 
 def test_a_stream_survives_a_reload(page: Page, site: Any) -> None:
@@ -295,8 +308,7 @@ def test_the_reader_stays_where_they_went(page: Page, site: Any) -> None:
         area.hover()
         page.mouse.wheel(0, -300)
         expect(page.get_by_role("button", name="To the newest")).to_be_visible()
-        page.wait_for_timeout(300)  # the wheel's own smoothness
-        place = area.evaluate("element => element.scrollTop")
+        place = resting(page, area)  # the wheel has its own smoothness
     answered(turn)
     page.wait_for_timeout(200)
     assert area.evaluate("element => element.scrollTop") == place

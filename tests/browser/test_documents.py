@@ -59,6 +59,27 @@ def test_the_list_finds_and_opens(page: Page, axe: Callable[..., None]) -> None:
     expect(rows(page).nth(1)).to_be_visible()
 
 
+def test_an_administrator_says_what_becomes_of_personal_data(site: Site, page: Page, axe: Callable[..., None]) -> None:
+    site.call("POST", "/v1/collections", json={"name": "people"})
+    try:
+        page.goto("/documents")
+        button = page.get_by_role("button", name="Collection settings")
+        button.click()
+        dialog = page.get_by_role("dialog", name="Collection settings")
+        dialog.get_by_label("Collection").select_option("people")
+        dialog.get_by_label("What it is for").fill("Whom we employ.")
+        dialog.get_by_label("Personal data").select_option("Mask")
+        expect(dialog).to_contain_text("masked before a model")
+        axe(page)
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_have_count(0)
+        expect(button).to_be_focused()
+        kept = site.call("GET", "/v1/collections/people")
+        assert (kept["description"], kept["personal"]) == ("Whom we employ.", "mask")
+    finally:
+        site.call("DELETE", "/v1/collections/people")
+
+
 @pytest.mark.parametrize("width", [360, 390])
 def test_on_phones_documents_are_cards(
     site: Site, new_page: Callable[..., Page], axe: Callable[..., None], width: int
@@ -78,7 +99,9 @@ def test_on_phones_what_is_chosen_can_be_deleted(site: Site, new_page: Callable[
     page = new_page(site, width=360, height=740, locale="de-DE", has_touch=True)
     page.goto("/documents")
     page.get_by_role("table").get_by_role("checkbox").nth(1).check()
-    for button in page.get_by_role("toolbar", name="1 ausgewählt").get_by_role("button").all():
+    chosen = page.get_by_role("toolbar", name="1 ausgewählt").get_by_role("button")
+    expect(chosen.first).to_be_visible()
+    for button in chosen.all():
         box = button.bounding_box()
         assert box
         assert box["x"] + box["width"] <= 360 - 16

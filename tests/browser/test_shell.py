@@ -57,7 +57,7 @@ def addresses(site: Any) -> dict[str, str]:
 def test_the_sidebar_leads_to_every_view_without_loading_the_page_anew(page: Page) -> None:
     shown(page)
     page.evaluate("window.same = true")
-    for name in ("Documents", "Search", "Status"):
+    for name in ("Agents", "Documents", "Search", "Status"):
         link = main_nav(page).get_by_role("link", name=name)
         link.click()
         expect(link).to_have_attribute("aria-current", "page")
@@ -273,7 +273,7 @@ def test_the_list_of_shortcuts(page: Page, axe: Any) -> None:
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(dialog).to_be_visible()
-    for label in ("New chat", "Documents", "Search", "Status", "Show this list"):
+    for label in ("New chat", "Agents", "Documents", "Search", "Status", "Show this list"):
         expect(dialog).to_contain_text(label)
     axe(page)
     page.keyboard.press("g")

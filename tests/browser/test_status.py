@@ -53,6 +53,15 @@ def pixels(plot: Locator) -> list[int]:
     return found
 
 
+def drawn_in(page: Page, plot: Locator, colour: int) -> None:
+    """Waits until a colour is among those of a plot: it is drawn after the theme has changed."""
+    for _ in range(250):
+        if colour in pixels(plot):
+            return
+        page.wait_for_timeout(20)
+    pytest.fail(f"Nothing is drawn in {colour:06x}.")
+
+
 def token(page: Page, name: str) -> int:
     value = page.evaluate("(name) => getComputedStyle(document.documentElement).getPropertyValue(name)", name)
     return int(value.strip().lstrip("#"), 16)
@@ -103,16 +112,15 @@ def test_plots_are_drawn_in_the_theme_s_colours_and_anew_when_it_changes(page: P
     plot = figure(page, "Answers").locator(".plot")
     expect(plot.locator("canvas")).to_be_visible()
     light = token(page, "--plot-1")
-    assert light in pixels(plot)
+    drawn_in(page, plot, light)
     page.emulate_media(color_scheme="dark")
     dark = token(page, "--plot-1")
     assert dark != light
-    colours = pixels(plot)
-    assert dark in colours
-    assert light not in colours
+    drawn_in(page, plot, dark)
+    assert light not in pixels(plot)
     page.get_by_role("button", name="Appearance").click()
     page.get_by_role("menuitemradio", name="Light").click()
-    assert light in pixels(plot)
+    drawn_in(page, plot, light)
 
 
 def test_what_lies_under_the_pointer_is_told(page: Page, site: Any) -> None:
@@ -120,10 +128,10 @@ def test_what_lies_under_the_pointer_is_told(page: Page, site: Any) -> None:
     shown(page, "/status?span=30d")
     plot = figure(page, "Answers a day").locator(".plot")
     expect(plot.locator("canvas")).to_be_visible()
-    plot.scroll_into_view_if_needed()
-    over = plot.locator(".u-over").bounding_box()
-    assert over
-    page.mouse.move(over["x"] + over["width"] - 4, over["y"] + over["height"] / 2)
+    over = plot.locator(".u-over")
+    box = over.bounding_box()
+    assert box
+    over.hover(position={"x": box["width"] - 4, "y": box["height"] / 2})
     readout = figure(page, "Answers a day").locator(".readout")
     expect(readout).to_contain_text("Answered")
     page.mouse.move(5, 5)

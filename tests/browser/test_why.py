@@ -46,7 +46,7 @@ def answers(site: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_the_story_from_top_to_bottom(page: Page, answers: Any, axe: Any) -> None:
     answer = answers[0]
     shown(page, answer)
-    assert page.locator("#main").get_by_role("heading", level=2).all_inner_texts() == STEPS
+    expect(page.locator("#main").get_by_role("heading", level=2)).to_have_text(STEPS)
     expect(page).to_have_title(f"{answer['question']} · Footnote")
     expect(step(page, "The question").get_by_role("blockquote")).to_have_text([answer["question"]])
     expect(step(page, "What was found")).to_contain_text("The index proposed 28 passages (Meaning and words).")

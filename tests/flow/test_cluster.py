@@ -56,38 +56,35 @@ def cluster(
     new_workers: Callable[..., Workers],
     postgres: Any,
     engine: Engine,
+    redis_process: RedisProcess,
     tmp_path: Path,
 ) -> Iterator[Cluster]:
-    redis = RedisProcess().start()
-    try:
-        with qdrant_http.serve() as qdrant, postgres.database() as database:
-            given = {
-                "DATABASE_URL": database,
-                "REDIS_URL": redis.url,
-                "SHARED_DIR": str(tmp_path / "shared"),
-                "JOBS__WORKERS": "0",
-                "JOBS__EMBED_BATCH": "16",
-                "RETRIEVAL__INDEX__KIND": "qdrant",
-                "RETRIEVAL__INDEX__QDRANT__URL": qdrant,
-                "SERVING__GENERATOR": "openai_compatible",
-                "SERVING__ENDPOINT__BASE_URL": engine.url,
-                "SERVING__ENDPOINT__MODEL": "tiny",
-                "SERVING__ENDPOINT__FLAVOUR": "vllm",
-            }
-            environment = {f"FOOTNOTE_{name}": value for name, value in given.items()}
-            first, second = (new_server(name, **environment) for name in ("first", "second"))
-            first.start()
-            workers = new_workers(first)
-            workers.start("one")
-            workers.start("two")
-            second.start()
-            workers.wait_ready(2)
-            yield Cluster(first=first, second=second, workers=workers, database=database)
-            workers.stop()
-            for server in (first, second):
-                server.stop()
-    finally:
-        redis.kill()
+    with qdrant_http.serve() as qdrant, postgres.database() as database:
+        given = {
+            "DATABASE_URL": database,
+            "REDIS_URL": redis_process.url,
+            "SHARED_DIR": str(tmp_path / "shared"),
+            "JOBS__WORKERS": "0",
+            "JOBS__EMBED_BATCH": "16",
+            "RETRIEVAL__INDEX__KIND": "qdrant",
+            "RETRIEVAL__INDEX__QDRANT__URL": qdrant,
+            "SERVING__GENERATOR": "openai_compatible",
+            "SERVING__ENDPOINT__BASE_URL": engine.url,
+            "SERVING__ENDPOINT__MODEL": "tiny",
+            "SERVING__ENDPOINT__FLAVOUR": "vllm",
+        }
+        environment = {f"FOOTNOTE_{name}": value for name, value in given.items()}
+        first, second = (new_server(name, **environment) for name in ("first", "second"))
+        first.start()
+        workers = new_workers(first)
+        workers.start("one")
+        workers.start("two")
+        second.start()
+        workers.wait_ready(2)
+        yield Cluster(first=first, second=second, workers=workers, database=database)
+        workers.stop()
+        for server in (first, second):
+            server.stop()
 
 
 def events(server: Server, method: str, path: str, **arguments: Any) -> Iterator[tuple[str, Any]]:

@@ -50,6 +50,8 @@ def exported() -> dict[str, set[str]]:
     metrics.support([Statement(text="Yes.", sources=("1",), support=0.8, supported=True)])
     metrics.generator(running=1, waiting=0)
     metrics.feedback("up")
+    metrics.run("success", 1.0)
+    metrics.step("search_documents", None)
     metrics.cache({"hit": 1, "miss": 1}, evicted=1)
     metrics.stock(documents=1, chunks=1, jobs={"queued": 1})
     found: dict[str, set[str]] = {}

@@ -43,7 +43,7 @@ const STEPS = [
   ["minute", 60],
 ];
 
-/** How long ago, for example "3 minutes ago". */
+/** How long ago, for example "3 minutes ago", or how long until then: "in 2 hours". */
 export function ago(value) {
   const seconds = (Date.parse(value) - Date.now()) / 1000;
   const words = inLanguage(Intl.RelativeTimeFormat, { numeric: "auto" });

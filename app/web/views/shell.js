@@ -14,17 +14,24 @@ import { Presence } from "./presence.js";
 import { Sidebar } from "./sidebar.js";
 import { SignIn } from "./sign_in.js";
 
-// One function for both addresses: a new conversation stays as it is drawn when it gets its own.
+// One function for both addresses: what is begun stays as it is drawn when it gets its own.
 const chat = () => import("./chat/chat.js");
+const agents = () => import("./agents/agents.js");
 
 const VIEWS = [
   ["/", "chat", chat],
   ["/c/:id", "chat", chat],
+  ["/agents", "agents", agents],
+  ["/agents/:id", "agents", agents],
   ["/documents", "documents", () => import("./documents/documents.js")],
   ["/documents/:id", "documents", () => import("./documents/document.js")],
   ["/search", "search", () => import("./search/search.js")],
   ["/answers/:id/why", "search", () => import("./search/why.js")],
   ["/status", "status", () => import("./status/status.js")],
+  ["/finetune", "finetune", () => import("./finetune/finetune.js")],
+  ["/finetune/datasets/:version", "finetune", () => import("./finetune/dataset.js")],
+  ["/finetune/runs/:name", "finetune", () => import("./finetune/run.js")],
+  ["/finetune/versions/:title/:version", "finetune", () => import("./finetune/version.js")],
 ];
 
 /** The view at a path: `{name, load, parameters}`. */
@@ -102,6 +109,7 @@ function Frame() {
   const [drawer, setDrawer] = useDrawer(path);
   useViewName(view);
   useShortcut("g c", t("shortcut.chat"), () => navigate("/"));
+  useShortcut("g a", t("shortcut.agents"), () => navigate("/agents"));
   useShortcut("g d", t("shortcut.documents"), () => navigate("/documents"));
   useShortcut("g s", t("shortcut.search"), () => navigate("/search"));
   useShortcut("g t", t("shortcut.status"), () => navigate("/status"));

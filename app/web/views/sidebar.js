@@ -11,21 +11,25 @@ import { toast } from "../parts/toasts.js";
 import { Conversations } from "./chat/conversations.js";
 
 const LINKS = [
+  ["/agents", "agents", "bot"],
   ["/documents", "documents", "file-text"],
   ["/search", "search", "search"],
   ["/status", "status", "activity"],
 ];
+const FOR_ADMINISTRATORS = [["/finetune", "finetune", "layers"]];
 const THEMES = { system: "monitor", light: "sun", dark: "moon" };
 
 /** `current` is the view shown; `onLeave` is called when something was chosen. */
 export function Sidebar({ current, path, onLeave }) {
+  const admin = useStore(session, (who) => who?.principal?.admin ?? false);
+  const links = admin ? [...LINKS, ...FOR_ADMINISTRATORS] : LINKS;
   // Another address closes the drawer by itself; the one where the reader is does not change.
   const onClick = (event) => event.target.closest("a")?.pathname === location.pathname && onLeave();
   return html`<aside id="sidebar" class="sidebar" onClick=${onClick}>
     <a class="brand" href="/"><img src=${new URL("../icon.svg", import.meta.url).pathname} alt="" width="24" height="24" />Footnote</a>
     <a class="button primary new-chat" href="/"><${Icon} name="plus" />${t("nav.new_chat")}</a>
     <nav class="nav" aria-label=${t("nav.label")}>
-      ${LINKS.map(
+      ${links.map(
         ([href, name, icon]) =>
           html`<a key=${name} class="nav-link" href=${href} aria-current=${current === name ? "page" : undefined}>
             <${Icon} name=${icon} />${t(`nav.${name}`)}

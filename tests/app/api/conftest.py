@@ -18,8 +18,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from agents.answer import Answerer
+from agents.rails.screen import open_rails
 from app.adapters import Adapters, open_adapters
+from app.finetune.finetune import Finetune
+from app.finetune.opening import open_finetune
 from app.main import create_app
+from app.rails import StorePolicies
 from app.services import IndexState, Services, remembering
 from app.settings import ApiKey, AuthSettings, HttpSettings, Settings
 from app.sharing import Sharing, SharingSearcher, open_sharing
@@ -44,6 +48,8 @@ from core.types import (
     Source,
 )
 from serving.queue import QueuedGenerator
+from tests.app.scripted_agents import ScriptedAgents, opening
+from tests.conftest import WordEmbedder
 
 ANA, BEN, ROOT = "ana-key-0123456789", "ben-key-0123456789", "root-key-0123456789"
 KEYS = (
@@ -207,6 +213,7 @@ class World:
     lacking: tuple[int, int] = (0, 0)
     judge: Any = None
     adapters: Adapters | None = None
+    scripted: ScriptedAgents | None = None
     drawn: list[tuple[Path, int, tuple[Box, ...]]] = field(default_factory=list)
     app: FastAPI = field(init=False)
     http: httpx.AsyncClient = field(init=False)
@@ -265,7 +272,9 @@ Make = Callable[..., Any]
 
 
 @asynccontextmanager
-async def open_world(tmp_path: Path, judge: Any = None, **settings: Any) -> AsyncIterator[World]:
+async def open_world(
+    tmp_path: Path, judge: Any = None, scripted: ScriptedAgents | None = None, **settings: Any
+) -> AsyncIterator[World]:
     """A world whose services open when its application starts."""
     made = Settings(data_dir=tmp_path, **settings)
     async with AsyncExitStack() as stack:
@@ -283,6 +292,7 @@ async def open_world(tmp_path: Path, judge: Any = None, **settings: Any) -> Asyn
             streams=MemoryStreams(retention=made.http.stream_retention),
             generation=generation.id,
             judge=judge,
+            scripted=scripted,
         )
         world.app = create_app(made, lambda _: _joined(world))
         await stack.enter_async_context(world.app.router.lifespan_context(world.app))
@@ -293,14 +303,22 @@ async def open_world(tmp_path: Path, judge: Any = None, **settings: Any) -> Asyn
         yield world
 
 
+def _adapters(world: World) -> Adapters:
+    return world.adapters or open_adapters(world.settings, world.generator.info.name)
+
+
 @asynccontextmanager
 async def _joined(world: World) -> AsyncIterator[Services]:
-    async with open_sharing(world.settings, world.streams) as sharing, _services(world, sharing) as services:
+    async with (
+        open_sharing(world.settings, world.streams) as sharing,
+        open_finetune(world.settings, _adapters(world)) as finetune,
+        _services(world, sharing, finetune) as services,
+    ):
         yield services
 
 
 @asynccontextmanager
-async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
+async def _services(world: World, sharing: Sharing, finetune: Finetune) -> AsyncIterator[Services]:
     """Where the settings ask for a model's server, the scripted generator stands behind a queue as one would."""
     serving = world.settings.serving
     queue = None
@@ -308,6 +326,7 @@ async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
         limits = serving.endpoint
         queue = QueuedGenerator(world.generator, concurrency=limits.concurrency, waiting=limits.queue)
     generator = queue or world.generator
+    rails = open_rails(world.settings.agents.rails, StorePolicies(world.store.collections))
     services = Services(
         settings=world.settings,
         store=world.store,
@@ -317,7 +336,9 @@ async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
         searcher=SharingSearcher(world.searcher, sharing),
         generator=generator,
         queue=queue,
-        adapters=world.adapters or open_adapters(world.settings, generator.info.name),
+        adapters=_adapters(world),
+        finetune=finetune,
+        embedder=WordEmbedder(),
         answerer=Answerer(
             SharingSearcher(world.searcher, sharing),
             generator,
@@ -325,7 +346,9 @@ async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
             world.settings.agents,
             verifier=CertainVerifier(),
             judge=world.judge,
+            rails=rails,
         ),
+        rails=rails,
         sharing=sharing,
         generation=world.generation,
         pipeline="p",
@@ -334,8 +357,16 @@ async def _services(world: World, sharing: Sharing) -> AsyncIterator[Services]:
         index_state=world.index.state,
         lacking=lambda: world.lacking,
         render=world.render,
+        jobs_url=f"sqlite:///{world.settings.data_dir / 'jobs.sqlite'}",
+        open_agents=None if world.scripted is None else opening(world.scripted),
     )
     yield remembering(services)
+
+
+@pytest.fixture(scope="session")
+def world_at() -> Make:
+    """Opens worlds in a folder of one's own, for fixtures that outlive a test."""
+    return open_world
 
 
 @pytest.fixture
@@ -371,6 +402,11 @@ def switch_index() -> Make:
         return building.id
 
     return switch
+
+
+@pytest.fixture(scope="session")
+def keys() -> tuple[ApiKey, ...]:
+    return KEYS
 
 
 @pytest.fixture

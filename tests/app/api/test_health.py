@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import create_app
-from app.settings import Settings
+from app.settings import ApiKey, AuthSettings, Settings
 from core.errors import ConfigurationError, IndexUnavailable, Unavailable
 
 
@@ -257,3 +257,16 @@ async def test_outputs_that_broke_their_schema_are_counted(world: Any) -> None:
     world.generator.outputs = ["Once upon a time", "there was"]
     assert (await world.http.post("/v1/answers", json={"question": "How much leave?"})).status_code == 502
     assert await counted() == 3
+
+
+async def test_a_key_for_the_figures_reads_nothing_else(make_world: Any) -> None:
+    keys = (ApiKey(key="s" * 20, id="prometheus", metrics_only=True), ApiKey(key="a" * 20, id="ana"))
+    async with make_world(auth=AuthSettings(keys=keys)) as world:
+        shown = {"Authorization": "Bearer " + "s" * 20}
+        assert (await world.http.get("/metrics", headers=shown)).status_code == 200
+        assert (await world.http.get("/metrics")).status_code == 401
+        for path in ("/v1/documents", "/v1/conversations", "/v1/stats", "/v1/models"):
+            refused = await world.http.get(path, headers=shown)
+            assert refused.status_code == 403, path
+        assert (await world.http.get("/readyz", headers=shown)).status_code == 200
+        assert (await world.http.post("/v1/session", json={"key": "s" * 20})).status_code == 403

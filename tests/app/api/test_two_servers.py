@@ -4,7 +4,7 @@ without Redis each goes on alone and says so."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,6 @@ from redis import Redis as Client
 
 from app.settings import AuthSettings, HttpSettings
 from tests.redis_process import RedisProcess
-
-
-@pytest.fixture
-def redis_process() -> Iterator[RedisProcess]:
-    process = RedisProcess().start()
-    yield process
-    process.kill()
 
 
 @pytest.fixture

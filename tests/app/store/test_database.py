@@ -104,6 +104,28 @@ async def test_cancelled_writers_leave_the_store_usable(store):
     assert (await store.jobs.get(job.id)).status == "queued"
 
 
+async def test_a_writer_cancelled_in_the_middle_of_a_statement_holds_nothing(store, url):
+    """Its traceback is kept, and with it the statement: that must not keep the lock."""
+    counting = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 4000000) SELECT sum(x) FROM n"
+
+    async def write(database):
+        async with database.write() as connection:
+            await connection.exec_driver_sql("UPDATE collections SET description = 'half'")
+            begun.set()
+            await connection.exec_driver_sql(counting)
+
+    async with await Store.open(url, busy_seconds=5.0) as hasty:
+        begun = asyncio.Event()
+        writer = asyncio.create_task(write(hasty.collections._database))
+        await begun.wait()
+        await asyncio.sleep(0.01)
+        writer.cancel()
+        kept = (await asyncio.gather(writer, return_exceptions=True))[0]
+        await hasty.collections.create("more")
+        assert isinstance(kept, asyncio.CancelledError)
+        assert (await hasty.collections.get("default")).description == ""
+
+
 async def test_a_reader_is_not_kept_waiting_by_a_writer(store, tmp_path):
     with closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

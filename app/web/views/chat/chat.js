@@ -7,14 +7,14 @@ import { language, t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
 import { useShortcut } from "../../parts/shortcuts.js";
 import { Failed, Loading } from "../../parts/states.js";
+import { Beside } from "./beside.js";
 import { Composer } from "./composer.js";
 import { ChatHead } from "./head.js";
 import { requestOf, scope } from "./scope.js";
 import { useScroller } from "./scroller.js";
-import { SourcePanel } from "./source_panel.js";
 import { ask, load, newThread, setTurn, stop, threadOf } from "./threads.js";
 import { Turn } from "./turn.js";
-import { abstained, citedIn, shownOf } from "./turns.js";
+import { abstained, shownOf } from "./turns.js";
 import { Welcome } from "./welcome.js";
 
 export default function Chat({ id, query }) {
@@ -52,7 +52,9 @@ function Thread({ thread }) {
         opener.current = document.activeElement;
         setShown({ turn: turn.key, source });
       },
-      again: (turn) => onAsk(turn.question, { cache: false }), // who asks again does not want the same again
+      // Who asks again does not want the same again; a finished answer is told as the one to be replaced.
+      again: (turn) =>
+        onAsk(turn.question, { cache: false, ...(turn.status === "done" && { regenerates: turn.id }) }),
       edit: (turn) => setDraft((old) => ({ text: turn.question, at: old.at + 1 })),
       said: (turn, feedback) => setTurn(thread, turn.key, (old) => ({ ...old, feedback })),
     }),
@@ -118,25 +120,3 @@ function Thread({ thread }) {
 /** A turn that is drawn anew only when something about it has changed: the others stay while one is written. */
 const Kept = ({ turn, last, current, acts, code }) =>
   useMemo(() => html`<${Turn} ...${{ turn, last, current, acts }} />`, [turn, last, current, code]);
-
-function Beside({ turns, shown, onShow, onClose }) {
-  const turn = turns.find((item) => item.key === shown.turn);
-  const cited = turn ? citedIn(turn) : [];
-  const numbered = cited.includes(shown.source);
-  const byId = new Map((turn?.sources ?? []).map((source) => [source.id, source]));
-  const list = numbered ? cited.map((id) => byId.get(id)) : (turn?.sources ?? []);
-  const at = list.findIndex((source) => source.id === shown.source);
-  useEffect(() => {
-    if (at < 0) onClose(); // the statement that cited it was taken back
-  }, [at]);
-  if (at < 0) return null;
-  const quotes = turn.statements.filter((item) => item.sources.includes(shown.source)).map((item) => item.text);
-  return html`<${SourcePanel}
-    list=${list}
-    at=${at}
-    quotes=${quotes}
-    numbered=${numbered}
-    onGo=${(source) => onShow((old) => ({ ...old, source }))}
-    onClose=${onClose}
-  />`;
-}

@@ -12,9 +12,9 @@ const NEAR_THE_LIMIT = 0.85;
 
 /**
  * `draft` is `{text, at}`: its text is put into the field whenever `at` changes. `running` shows stop in the place of
- * send; `onAsk(question)`, `onStop()`.
+ * send; `onAsk(question)`, `onStop()`. `label` and `placeholder` are the field's; `children` stand before the scope.
  */
-export function Composer({ draft, running, stopping, onAsk, onStop }) {
+export function Composer({ draft, running, stopping, onAsk, onStop, label, placeholder, children }) {
   const most = useStore(session, (who) => who?.limits?.question_chars ?? 4000);
   const [text, setText] = useState("");
   const [filtering, setFiltering] = useState(false);
@@ -54,9 +54,9 @@ export function Composer({ draft, running, stopping, onAsk, onStop }) {
         ref=${field}
         class="composer-field"
         rows="1"
-        aria-label=${t("composer.label")}
+        aria-label=${label ?? t("composer.label")}
         aria-describedby="composer-count"
-        placeholder=${t("composer.placeholder")}
+        placeholder=${placeholder ?? t("composer.placeholder")}
         value=${text}
         onInput=${(event) => setText(event.target.value)}
         onKeyDown=${(event) => {
@@ -67,7 +67,7 @@ export function Composer({ draft, running, stopping, onAsk, onStop }) {
         }}
       ></textarea>
       <div class="composer-tools">
-        <${ScopeBar} onFilters=${() => setFiltering(true)} />
+        ${children}<${ScopeBar} onFilters=${() => setFiltering(true)} />
         <span id="composer-count" class=${length > most ? "composer-count bad" : "composer-count muted"} role="status">
           ${length > most * NEAR_THE_LIMIT && t("composer.count", { n: length, most })}
         </span>

@@ -128,9 +128,9 @@ function Entry({ item, current }) {
 
 /**
  * A field in the place of the title: Enter keeps what it says, Escape leaves it as it was. `onEnd(byKey)` is called when
- * the field is no longer wanted.
+ * the field is no longer wanted; `save(id, title)` gives what it is called now.
  */
-export function Renaming({ item, onEnd, onRenamed }) {
+export function Renaming({ item, onEnd, onRenamed, save = rename }) {
   const field = useRef(null);
   const byKey = useRef(false);
   useEffect(() => field.current.select(), []);
@@ -139,7 +139,7 @@ export function Renaming({ item, onEnd, onRenamed }) {
     onEnd(byKey.current);
     if (!title || title === item.title) return;
     try {
-      const renamed = await rename(item.id, title);
+      const renamed = await save(item.id, title);
       onRenamed?.(renamed);
     } catch (problem) {
       toast(problem.message, { kind: "bad" });

@@ -1,12 +1,11 @@
 // The list of the reader's conversations, as far as it was loaded.
-import { api, send, url } from "../../lib/api.js";
+import { api, url } from "../../lib/api.js";
 import { passes, presence } from "../../lib/presence.js";
 import { createStore } from "../../lib/store.js";
 import { t } from "../../lib/texts.js";
-import { toast } from "../../parts/toasts.js";
+import { createLeaving } from "../../parts/leaving.js";
 
 const PART = 40;
-const UNDO_SECONDS = 6;
 
 /** `{items, next, query, loading, problem}`; `leaving` are the ids that will be deleted unless it is undone. */
 export const conversations = createStore({
@@ -70,46 +69,11 @@ export async function rename(id, title) {
   return renamed;
 }
 
-/** Takes a conversation away, and deletes it some seconds later unless that is undone. */
-export function remove({ id, title }) {
-  const close = toast(t("conversations.deleted", { title }), {
-    seconds: UNDO_SECONDS,
-    action: { label: t("action.undo"), run: () => stay(id) },
-  });
-  const timer = setTimeout(() => {
-    close();
-    deleteNow(id);
-  }, UNDO_SECONDS * 1000);
-  setLeaving((leaving) => leaving.set(id, timer));
-}
-
-function setLeaving(change) {
-  conversations.set((old) => {
-    const leaving = new Map(old.leaving);
-    change(leaving);
-    return { ...old, leaving };
-  });
-}
-
-function stay(id) {
-  clearTimeout(conversations.get().leaving.get(id));
-  setLeaving((leaving) => leaving.delete(id));
-}
-
-async function deleteNow(id) {
-  try {
-    await send(`/v1/conversations/${encodeURIComponent(id)}`, { method: "DELETE" });
-    conversations.set((old) => ({ ...old, items: old.items.filter((item) => item.id !== id) }));
-  } catch (problem) {
-    if (problem.status !== 404) toast(problem.message, { kind: "bad" });
-  }
-  stay(id);
-}
-
-// Who closes the page has not taken it back.
-addEventListener("pagehide", () => {
-  for (const [id, timer] of conversations.get().leaving) {
-    clearTimeout(timer);
-    fetch(`/v1/conversations/${encodeURIComponent(id)}`, { method: "DELETE", keepalive: true });
-  }
+const leave = createLeaving({
+  list: conversations,
+  pathOf: (id) => `/v1/conversations/${encodeURIComponent(id)}`,
+  gone: (id) => conversations.set((old) => ({ ...old, items: old.items.filter((item) => item.id !== id) })),
 });
+
+/** Takes a conversation away, and deletes it some seconds later unless that is undone. */
+export const remove = ({ id, title }) => leave(id, t("conversations.deleted", { title }));

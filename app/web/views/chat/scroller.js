@@ -4,8 +4,8 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "../..
 const NEAR = 48;
 
 /**
- * `{area, content, atEnd, toEnd}`: `area` scrolls `content`, both refs. `name` changes when something else is shown;
- * while `still`, what grows is not followed.
+ * `{area, content, atEnd, toEnd, stay}`: `area` scrolls `content`, both refs. `name` changes when something else is
+ * shown; while `still`, what grows is not followed. `stay()` is for a reader who opens something where they are.
  */
 export function useScroller(name, still) {
   const resting = useRef(still);
@@ -18,6 +18,7 @@ export function useScroller(name, still) {
     following.current = true;
     area.current?.scrollTo({ top: area.current.scrollHeight, behavior: smooth ? "smooth" : "instant" });
   }, []);
+  const stay = useCallback(() => (following.current = false), []);
   useLayoutEffect(() => toEnd(), [name]);
   useEffect(() => {
     const element = area.current;
@@ -42,5 +43,5 @@ export function useScroller(name, still) {
       grown.disconnect();
     };
   }, []);
-  return { area, content, atEnd, toEnd };
+  return { area, content, atEnd, toEnd, stay };
 }

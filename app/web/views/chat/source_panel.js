@@ -7,6 +7,7 @@ import { Icon } from "../../parts/icon.js";
 import { useShortcut } from "../../parts/shortcuts.js";
 import { Failed, Loading } from "../../parts/states.js";
 import { PagePicture } from "./page_picture.js";
+import { PassageBody } from "./passage_body.js";
 import { PassageContext, Stored } from "./passage_context.js";
 import { placeOf } from "./place.js";
 
@@ -15,9 +16,9 @@ const NARROW = matchMedia("(max-width: 860px)");
 
 /**
  * `list` are the sources that the reader goes through, `at` the position of the one shown; `quotes` the statements that
- * cite it; `numbered` says that the positions are footnotes.
+ * cite it; `numbered` says that the positions are footnotes; `onStep(number)` goes to the step that a source is.
  */
-export function SourcePanel({ list, at, quotes, numbered, onGo, onClose }) {
+export function SourcePanel({ list, at, quotes, numbered, onGo, onClose, onStep }) {
   const source = list[at];
   const heading = useRef(null);
   const go = (step) => list[at + step] && onGo(list[at + step].id);
@@ -41,13 +42,25 @@ export function SourcePanel({ list, at, quotes, numbered, onGo, onClose }) {
         <${Tool} icon="x" label=${t("source.close")} onPress=${onClose} />
       </div>
     </header>
-    ${
-      source.withheld
-        ? html`<p class="note warn">${t("source.withheld")}</p>`
-        : html`<${Shown} key=${source.document_id} source=${source} list=${list} quotes=${quotes} />`
-    }
+    <${Inside} ...${{ source, list, quotes, onStep }} />
   <//>`;
 }
+
+function Inside({ source, list, quotes, onStep }) {
+  if (source.withheld) return html`<p class="note warn">${t("source.withheld")}</p>`;
+  if (source.step) return html`<${OfStep} source=${source} quotes=${quotes} onStep=${onStep} />`;
+  return html`<${Shown} key=${source.document_id} source=${source} list=${list} quotes=${quotes} />`;
+}
+
+/** What a step of an agent brought that was no passage. */
+const OfStep = ({ source, quotes, onStep }) =>
+  html`<div class="source-about">
+      <p class="source-title">${source.title}</p>
+      <button type="button" class="link-button" onClick=${() => onStep(source.step)}>${placeOf(source)}</button>
+    </div>
+    <div class="source-passages" tabindex="0" role="region" aria-label=${t("source.brought")}>
+      <section class="source-passage lit"><${PassageBody} text=${source.text} quotes=${quotes} /></section>
+    </div>`;
 
 /** Beside the conversation; on narrow screens over it. */
 function Sheet({ label, onClose, children }) {

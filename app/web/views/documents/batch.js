@@ -1,11 +1,12 @@
 // Before files are added: where to, who may read them, and what is noted with them.
 import { html, useRef, useState } from "../../lib/html.js";
-import { api } from "../../lib/api.js";
+import { api, session } from "../../lib/api.js";
 import { bytes } from "../../lib/format.js";
 import { createKeptStore, useStore } from "../../lib/store.js";
 import { t } from "../../lib/texts.js";
 import { Icon } from "../../parts/icon.js";
 import { Dialog } from "../../parts/dialog.js";
+import { PersonalField } from "./collection.js";
 import { GroupsField, MetadataField, metadataOf } from "./fields.js";
 
 const NEW = "\n"; // no collection's name
@@ -17,9 +18,11 @@ const kept = createKeptStore("footnote.documents.batch", { collection: "default"
 /** `choice` is what `sorted` in files.js found; `onAdd` gets `{collection, groups, metadata, title}`. */
 export function Batch({ choice, largest, collections, collection, onClose, onAdd }) {
   const last = useStore(kept);
+  const admin = useStore(session, (who) => who?.principal?.admin ?? false);
   const known = collections.map(({ name }) => name);
   const [into, setInto] = useState(collection || (known.includes(last.collection) ? last.collection : "default"));
   const [name, setName] = useState("");
+  const [personal, setPersonal] = useState("allow");
   const [groups, setGroups] = useState(last.groups);
   const [rows, setRows] = useState([]);
   const [title, setTitle] = useState("");
@@ -35,7 +38,7 @@ export function Batch({ choice, largest, collections, collection, onClose, onAdd
     setBusy(true);
     try {
       const target = into === NEW ? name.trim() : into;
-      if (into === NEW) await api("/v1/collections", { method: "POST", body: { name: target } });
+      if (into === NEW) await api("/v1/collections", { method: "POST", body: { name: target, personal } });
       kept.set({ collection: target, groups });
       onAdd({ collection: target, groups, metadata: metadataOf(rows), title: n === 1 ? title.trim() : "" });
     } catch (error) {
@@ -67,7 +70,8 @@ export function Batch({ choice, largest, collections, collection, onClose, onAdd
             onInput=${(event) => setName(event.target.value)}
           />
           <small>${t("documents.collection_name_hint")}</small>
-        </label>`}
+        </label>
+        ${admin && html`<${PersonalField} value=${personal} onChange=${setPersonal} />`}`}
         <${GroupsField} value=${groups} onChange=${setGroups} hint=${t("documents.groups_hint")} />
         <details>
           <summary>${t("uploads.more")}</summary>

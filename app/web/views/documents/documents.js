@@ -9,6 +9,7 @@ import { Icon } from "../../parts/icon.js";
 import { useShortcut } from "../../parts/shortcuts.js";
 import { Failed } from "../../parts/states.js";
 import { Batch } from "./batch.js";
+import { CollectionDialog } from "./collection.js";
 import { DropTarget } from "./drop.js";
 import { NoDocuments, NothingFound } from "./empty.js";
 import { picked, sorted } from "./files.js";
@@ -64,7 +65,7 @@ export default function Documents({ query }) {
     <${Interrupted} />
     <${UploadPanel} />
     ${!(bare && !q && !collection) &&
-    html`<${Finder} q=${q} collection=${collection} collections=${known} onChange=${go} />`}
+    html`<${Finder} q=${q} collection=${collection} collections=${known} onChange=${go} onSaved=${collections.again} />`}
     ${state.problem && !state.items.length
       ? html`<${Failed} problem=${state.problem} onRetry=${reload} />`
       : bare
@@ -90,7 +91,9 @@ export default function Documents({ query }) {
 }
 
 /** The search field and the choice of a collection. */
-function Finder({ q, collection, collections, onChange }) {
+function Finder({ q, collection, collections, onChange, onSaved }) {
+  const admin = useStore(session, (who) => who?.principal?.admin ?? false);
+  const [settings, setSettings] = useState(false);
   const [text, setText] = useState(q);
   const timer = useRef(null);
   const field = useRef(null);
@@ -129,5 +132,18 @@ function Finder({ q, collection, collections, onChange }) {
           html`<option key=${name} value=${name}>${t("documents.collection_count", { name, n: documents })}</option>`,
       )}
     </select>`}
+    ${admin &&
+    collections.length > 0 &&
+    html`<button
+      type="button"
+      class="icon-button"
+      aria-label=${t("documents.collection_settings")}
+      title=${t("documents.collection_settings")}
+      onClick=${() => setSettings(true)}
+    >
+      <${Icon} name="settings-2" />
+    </button>`}
+    ${settings &&
+    html`<${CollectionDialog} ...${{ collections, collection, onSaved }} onClose=${() => setSettings(false)} />`}
   </div>`;
 }
