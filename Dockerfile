@@ -23,7 +23,7 @@ RUN pip install --constraint requirements.lock . && cd / && python -m retrieval.
 
 FROM python:3.11-slim-bookworm
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends tesseract-ocr tesseract-ocr-deu \
+ && apt-get install --yes --no-install-recommends tesseract-ocr tesseract-ocr-deu bubblewrap \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --no-create-home --home-dir /data footnote \
  && install -d -o footnote -g footnote -m 0700 /data /shared

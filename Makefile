@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PREPARED := $(VENV)/share/footnote/.prepared
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lock bench system engine engine-cpu clean
+.PHONY: help setup run test check lock bench system engine engine-cpu quantizer clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,8 +48,11 @@ engine-cpu: setup engine ## serve a model with it: make engine-cpu MODEL=path/to
 	@[ -n "$(MODEL)" ] || { echo "Name a model: make engine-cpu MODEL=path/to/model"; exit 1; }
 	@FOOTNOTE_SERVING__ENGINE__MODEL="$(MODEL)" exec $(BIN)/footnote engine
 
+quantizer: setup ## llm-compressor in .venv-quantizer, which makes models smaller
+	@deploy/quantizer.sh
+
 test: system ## everything that proves it works
-	@$(MAKE) --no-print-directory --jobs=2 engine check
+	@$(MAKE) --no-print-directory --jobs=2 engine check quantizer
 	$(BIN)/python -m pytest
 
 bench: setup ## the measured figures, into bench/results/
@@ -62,4 +65,4 @@ lock: | $(BIN)/python ## pin every dependency again
 	sed -i 's/+cpu$$//; /^#/d' requirements.lock  # any build of the pinned torch will do
 
 clean: ## remove the environment and caches, not the data
-	rm -rf $(VENV) .venv-engine .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf $(VENV) .venv-engine .venv-quantizer .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -11,6 +11,7 @@ RUNS: list[list[str]] = [
     [sys.executable, "-m", "bench.server"],
     [sys.executable, "-m", "bench.page"],
     [sys.executable, "-m", "bench.overhead"],
+    [sys.executable, "-m", "bench.agents"],
     [
         sys.executable,
         "-m",

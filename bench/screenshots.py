@@ -2,8 +2,8 @@
 
     python -m bench.screenshots [--out docs/screenshots] [--only chat search]
 
-A server of its own is filled with the handbook, asked some of its questions and given some feedback; what stands in
-the pictures is what it answered.
+A server of its own is filled with the handbook, asked some of its questions, given some feedback and some tasks, and
+trains a small model on what was said; what stands in the pictures is what it answered and what came of it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,22 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench import learning
 from bench.page import FLAGS, HANDBOOK, chromium
 from bench.server import ROOT, Server
 
 WIDE, NARROW = (1280, 800), (390, 844)
 MOST_BYTES = 300_000
 FOLLOW_UP = "And in Sweden?"
+AGENTS = """
+agents:
+  careful:
+    description: Searches the documents, and asks before each search.
+    prompt: Search, then answer.
+    tools: [search_documents, read_document]
+    policy: {search_documents: ask}
+"""
+"""An agent beside the packaged ones that shows what it looks like to be asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +52,8 @@ def questions() -> list[dict[str, Any]]:
 
 def call(server: Server, method: str, path: str, **body: Any) -> Any:
     response = server.client.request(method, path, json=body or None)
-    response.raise_for_status()
+    if response.is_error:
+        raise SystemExit(f"{method} {path}: {response.text}")
     return response.json() if response.content else None
 
 
@@ -70,17 +81,46 @@ def people_were_here(server: Server) -> dict[str, str]:
     }
 
 
+def agents_were_here(server: Server) -> dict[str, str]:
+    """Gives agents tasks; where to look: a run that is over, and one that waits for a person."""
+    asked = questions()[0]["question"]
+    threads = {}
+    for name, agent in (("run", "coordinator"), ("approval", "careful")):
+        thread = call(server, "POST", "/v1/threads", metadata={"title": asked})["thread_id"]
+        task = {"messages": [{"role": "user", "content": asked}]}
+        call(server, "POST", f"/v1/threads/{thread}/runs/wait", assistant_id=agent, input=task)
+        threads[name] = thread
+    return threads
+
+
+def learning_was_here(server: Server) -> dict[str, str]:
+    """Puts answers right and learns from that."""
+
+    def told(method: str, path: str, **body: Any) -> Any:
+        return call(server, method, path, **body)
+
+    learning.corrected(told, [each for each in questions() if each["answerable"]])
+    return learning.learnt(told)
+
+
 def views(where: dict[str, str]) -> list[View]:
     return [
         View(name="welcome", address="/"),
         View(name="chat", address=f"/c/{where['conversation']}"),
         View(name="source", address=f"/c/{where['conversation']}", prepare=open_source),
         View(name="abstention", address=f"/c/{where['abstention']}"),
+        View(name="agents", address="/agents"),
+        View(name="run", address=f"/agents/{where['run']}", prepare=open_steps),
+        View(name="approval", address=f"/agents/{where['approval']}"),
         View(name="documents", address="/documents"),
         View(name="document", address=f"/documents/{where['document']}"),
         View(name="search", address="/search?q=hotel+limit+in+Norway"),
         View(name="why", address=f"/answers/{where['answer']}/why"),
         View(name="status", address="/status?span=1h"),
+        View(name="learning", address="/finetune"),
+        View(name="dataset", address=f"/finetune/datasets/{where['dataset']}", prepare=open_pairs),
+        View(name="training", address=f"/finetune/runs/{where['training']}"),
+        View(name="version", address=f"/finetune/versions/{where['version']}"),
     ]
 
 
@@ -88,6 +128,20 @@ def open_source(page: Page) -> None:
     """The picture of the page that the first footnote of the conversation points to."""
     page.locator("#main .cite-number").first.click()
     page.locator("#main img").first.wait_for()
+
+
+def open_steps(page: Page) -> None:
+    """The timeline of the run, with everything about its first search."""
+    page.locator("#main .timeline-head").click()
+    page.locator("#main .steps .steps .step-head").first.click()
+
+
+def open_pairs(page: Page) -> None:
+    """The first pair that is learnt from, at the top."""
+    pairs = page.get_by_role("group", name="Pairs")
+    pairs.get_by_role("button").first.click()
+    pairs.locator(".learning-entries > li").first.wait_for()
+    pairs.evaluate("(each) => each.scrollIntoView()")
 
 
 def settled(page: Page) -> None:
@@ -136,12 +190,16 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of views")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="footnote-bench-") as folder, sync_playwright() as playwright:
-        server = Server(Path(folder) / "data")
+        agents = Path(folder) / "agents.yaml"
+        agents.write_text(AGENTS)
+        trains = learning.settings(Path(folder) / "models")
+        server = Server(Path(folder) / "data", FOOTNOTE_AGENTS__FILE=str(agents), **trains)
         server.start()
         browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, "--font-render-hinting=none"])
         try:
             server.ingest(sorted(HANDBOOK.iterdir()))
-            wanted = views(people_were_here(server))
+            where = people_were_here(server) | agents_were_here(server) | learning_was_here(server)
+            wanted = views(where)
             take(browser, server, [v for v in wanted if not arguments.only or v.name in arguments.only], arguments.out)
         finally:
             browser.close()

@@ -49,10 +49,11 @@ NOISE = 0.02
 
 
 class Server:
-    """A server process on a folder of its own."""
+    """A server process on a folder of its own, with these settings beside the usual ones."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
+        self.environment = environment
 
     def start(self) -> tuple[float, float]:
         """Seconds from the process' start to the first answer of /healthz and of /readyz."""
@@ -61,7 +62,12 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "serve", "--port", "0", "--quiet"],
             # What is measured is how answers are written.
-            env={**os.environ, "FOOTNOTE_CACHE__ENABLED": "false", "FOOTNOTE_DATA_DIR": str(self.data)},
+            env={
+                **os.environ,
+                "FOOTNOTE_CACHE__ENABLED": "false",
+                **self.environment,
+                "FOOTNOTE_DATA_DIR": str(self.data),
+            },
         )
         healthy = 0.0
         while True:

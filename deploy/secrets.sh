@@ -18,7 +18,7 @@ keep footnote_retrieval__index__qdrant__api_key "$(random)"
 read_() { cat "$folder/$1"; }
 keep footnote_database_url "postgresql://footnote:$(read_ postgres_password)@postgres/footnote"
 keep footnote_redis_url "redis://:$(read_ redis_password)@redis:6379/0"
-keep footnote_auth__keys "[{\"key\": \"$(read_ admin_key)\", \"id\": \"admin\", \"admin\": true}, {\"key\": \"$(read_ metrics_key)\", \"id\": \"prometheus\"}]"
+keep footnote_auth__keys "[{\"key\": \"$(read_ admin_key)\", \"id\": \"admin\", \"admin\": true}, {\"key\": \"$(read_ metrics_key)\", \"id\": \"prometheus\", \"metrics_only\": true}]"
 # The containers' users are not this one. The folder above stays closed to others on this machine.
 chmod 0444 "$folder"/*
 echo "The administrator's key, with which to sign in: $(read_ admin_key)"

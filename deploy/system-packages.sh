@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes sure of the Debian packages that scanned pages and the tests need: installs what is missing where it may (root and
-# apt), otherwise names it and fails.
+# Makes sure of the Debian packages that scanned pages, run_python and the tests need: installs what is missing where it
+# may (root and apt), otherwise names it and fails.
 set -euo pipefail
 
-packages=(tesseract-ocr chromium postgresql redis-server)
+packages=(tesseract-ocr chromium postgresql redis-server bubblewrap)
 
 missing=()
 for package in "${packages[@]}"; do
