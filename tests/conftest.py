@@ -195,14 +195,15 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole servers, browsers and engines share the machine with whatever else runs there: what drives one is tried
-    up to three times before it counts as failed. Every further try is listed at the end of a run."""
+    """Processes, timers and threads share the machine with whatever else runs there: a failure counts when it comes
+    twice, and for what drives a whole server, a browser or an engine when it comes three times. Every further try is
+    listed at the end of a run; a fault of the code comes each time."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if {"browser", "flow"} & set(item.path.relative_to(ROOT).parts) or any(
+        whole = {"browser", "flow"} & set(item.path.relative_to(ROOT).parts) or any(
             name.endswith("engine") for name in fixtures
-        ):
-            item.add_marker(pytest.mark.flaky(reruns=2))
+        )
+        item.add_marker(pytest.mark.flaky(reruns=2 if whole else 1))
 
 
 def pytest_report_header() -> str:
