@@ -1,0 +1,1 @@
+"""Bringing a version into service by stages, under guards, with a way back."""
