@@ -177,7 +177,7 @@ class AnswerRuns:
             await streams.finish(request.id)
 
     async def _answer(self, services: Services, request: AnswerRequest) -> AnswerRecord:
-        async with aclosing(services.answerer.run(request)) as events:
+        async with aclosing(services.asked.run(request)) as events:
             async for event in events:
                 if event.name == "failed":
                     self._metrics.invalid_outputs(max(0, len(event.data["trace"].attempts) - 1))

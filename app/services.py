@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from app.adapters import Adapters
 from app.answer_cache import Answering, RememberedAnswers
 from app.answer_keys import ground
 from app.finetune.finetune import Finetune
+from app.rollout.rollout import Rollout
 from app.settings import Settings
 from app.sharing import Sharing
 from app.store.blobs import FolderBlobs
@@ -52,8 +54,8 @@ class Services:
     passages: those being put back, and those that it was built without. `processes` are the ids of the processes that
     belong to the server, by name; `index_state` asks the index and raises `IndexUnavailable`; `queue` is where requests
     wait for the generator, if they do; `finetune` is what learns from feedback, `embedder` what it compares meanings
-    with; `rails` are what texts pass on their way. `jobs_url` is where DBOS keeps its tables, `open_agents` makes the
-    agents once the server listens: what they load takes a while.
+    with; `rollout` says which version answers whom; `rails` are what texts pass on their way. `jobs_url` is where DBOS
+    keeps its tables, `open_agents` makes the agents once the server listens: what they load takes a while.
     """
 
     settings: Settings
@@ -65,6 +67,7 @@ class Services:
     generator: Generator
     adapters: Adapters
     finetune: Finetune
+    rollout: Rollout
     answerer: Answering
     sharing: Sharing
     generation: int
@@ -79,6 +82,11 @@ class Services:
     open_agents: Callable[[Services], AbstractAsyncContextManager[AgentParts]] | None = None
     queue: QueuedGenerator | None = None
     rails: Rails | None = None
+
+    @cached_property
+    def asked(self) -> Answering:
+        """Who answers people: the answerer, written by the version that is rolled out to whoever asks."""
+        return self.rollout.over(self.answerer)
 
     @property
     def streams(self) -> StreamLog:

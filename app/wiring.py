@@ -22,6 +22,7 @@ from app.finetune.opening import open_finetune
 from app.gaps import CandidSearcher, Gaps
 from app.generators import WritingParts, writing
 from app.rails import StorePolicies
+from app.rollout.rollout import open_rollout
 from app.services import Services, remembering
 from app.settings import Settings
 from app.sharing import SharingSearcher, open_sharing
@@ -248,6 +249,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         rails = open_rails(settings.agents.rails, StorePolicies(store.collections), prompts)
         asked_for = {agent.adapter for agent in declared.agents.values() if agent.adapter}
         finetune = await stack.enter_async_context(open_finetune(settings, adapters, asked_for))
+        busy = partial(_busy, written)
+        rollout = await stack.enter_async_context(open_rollout(settings, store, adapters, finetune.registry, busy))
         uploads = Unfinished(settings.files_dir / "uploads", settings.http)
         await stack.enter_async_context(uploads.swept())
         for number in range(settings.jobs.workers):  # last: nothing of what is asked waits for them
@@ -262,6 +265,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             generator=written.generator,
             adapters=adapters,
             finetune=finetune,
+            rollout=rollout,
             embedder=embed,
             queue=written.queue,
             answerer=Answerer(
@@ -341,6 +345,11 @@ async def _alone(store: Store) -> AsyncIterator[None]:
         "Another server with an index of its own works on this database. Several servers need one index between them: "
         "set FOOTNOTE_RETRIEVAL__INDEX__KIND=qdrant for all of them, or stop the other one."
     )
+
+
+def _busy(written: WritingParts) -> bool:
+    """Whether requests wait for the generator."""
+    return written.queue is not None and written.queue.waiting > 0
 
 
 def _workers(supervisor: Supervisor) -> Mapping[str, str]:

@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from finetune.rollout.guards import GuardRules
+
 
 class Room(BaseModel):
     """Base of this room's settings: frozen, and unknown names are refused."""
@@ -176,6 +178,28 @@ class RegistrySettings(Room):
         return self
 
 
+class RolloutSettings(Room):
+    """How a version comes into service, and out of it."""
+
+    gate: Literal["required", "optional"] = Field(
+        default="required", description="Whether a version needs a gate's report, or a reason why it goes without."
+    )
+    approval: Literal["none", "person", "another"] = Field(
+        default="person",
+        description="Who lets a trial that is ready go on: the guards by themselves (none), a person, or for a "
+        "champion a person other than the one who began.",
+    )
+    share: float = Field(default=0.1, gt=0, le=1, description="Share of people whom a canary answers.")
+    shadow: float = Field(default=1.0, gt=0, le=1, description="Share of questions that a shadow answers as well.")
+    at_once: int = Field(default=2, ge=1, le=64, description="Answers written beside others at a time, for comparison.")
+    days: float = Field(default=90.0, gt=0, description="Days that what was observed of ended rollouts is kept.")
+    webhook: str | None = Field(
+        default=None, pattern=r"^https?://[^@\s]+$", description="Address that alarms are posted to."
+    )
+    webhook_key: SecretStr | None = Field(default=None, description="Key that alarms are signed with (HMAC-SHA-256).")
+    guards: GuardRules = GuardRules()
+
+
 class FinetuneSettings(Room):
     """Learning from feedback."""
 
@@ -187,6 +211,7 @@ class FinetuneSettings(Room):
     runs: RunSettings = RunSettings()
     imports: ImportSettings = ImportSettings()
     registry: RegistrySettings = RegistrySettings()
+    rollout: RolloutSettings = RolloutSettings()
     general: Path | None = Field(
         default=None,
         description="File of general instructions of which some are trained on again, against forgetting.",

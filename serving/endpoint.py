@@ -27,7 +27,7 @@ BROKE_OFF = "The generator broke off while it was writing. Ask again."
 SLOW = "The answer took too long to write. Ask again, or ask for less at once."
 _FIRST_PAUSE = 0.1
 _DONE = "[DONE]"
-_OF_THE_REQUEST = (400, 413, 422)
+_OF_THE_REQUEST = (400, 404, 413, 422)
 """Refusals of what was sent: too long for the window, or a schema that the engine does not know."""
 _SAID = 500
 """Characters of a server's own words that are logged."""

@@ -15,6 +15,7 @@ from app.cli import (
     agent,
     collections,
     configuration,
+    deploy,
     doctor,
     engine,
     evaluate,
@@ -54,6 +55,7 @@ cli.add_typer(library.jobs, name="jobs")
 cli.add_typer(collections.collections, name="collections")
 adapter_versions.add(adapters.adapters)
 cli.add_typer(adapters.adapters, name="adapters")
+cli.add_typer(deploy.deploy, name="deploy")
 cli.command("reindex")(admin.reindex)
 cli.command("backup")(admin.backup)
 cli.command("restore")(admin.restore)

@@ -16,6 +16,7 @@ from app.store.collections import Collections
 from app.store.conversations import Conversations
 from app.store.corpus import Corpus
 from app.store.database import BUSY_SECONDS, Database
+from app.store.deployments import Deployments
 from app.store.documents import Documents
 from app.store.effects import Effects
 from app.store.feedback import Feedbacks
@@ -55,6 +56,7 @@ class Store:
         self.feedback = Feedbacks(database)
         self.learning = Learning(database)
         self.figures = FigureBook(database)
+        self.deployments = Deployments(database)
         self.generations = Generations(database)
         self.corpus = Corpus(database)
         self.idempotency = Idempotency(database)

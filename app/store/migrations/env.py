@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
-from app.store import run_tables  # noqa: F401  # its tables join the metadata
+from app.store import deployment_tables, run_tables  # noqa: F401  # their tables join the metadata
 from app.store.tables import metadata
 
 

@@ -1,0 +1,142 @@
+"""Answers written by the version that is rolled out to whoever asks, and during a trial by the other one beside.
+
+A candidate that fails never reaches a reader: the champion answers in its place, and the failure counts. What is
+answered beside is measured and forgotten; nobody is shown it, and no text of it is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from app.answer_cache import Answering
+from app.rollout.measuring import failed_with, figures_of
+from app.rollout.traffic import Choice, Traffic
+from core.errors import FootnoteError, GenerationInvalid, GeneratorBusy, NotFound, Unavailable
+from core.types import AnswerEvent
+from finetune.rollout.assign import in_share
+from finetune.rollout.stages import Arm, Figures
+
+if TYPE_CHECKING:
+    from agents.answer import AnswerRequest
+
+log = logging.getLogger("footnote.rollout")
+
+Observe = Callable[[Choice, str, str, Arm, bool, Figures], Awaitable[None]]
+"""Keeps what was measured: of which trial, answer, person and arm, whether it was shown, and the figures."""
+
+
+@dataclass(kw_only=True)
+class RollingAnswers:
+    """`Answering` over another. `base` is what the model without an adapter is asked for by; `at_once` answers are
+    written beside at a time, and none while requests wait for the generator (`busy`): what is measured is no reason
+    to let a person wait."""
+
+    answering: Answering
+    traffic: Traffic
+    observe: Observe
+    base: str
+    at_once: int = 2
+    shadow: float = 1.0
+    busy: Callable[[], bool] = lambda: False
+    _beside: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def run(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
+        """As the one behind it. Who asks for an adapter by name gets that one, and nothing is measured."""
+        if request.adapter is not None:
+            choice = Choice(adapter=request.adapter)
+        else:
+            choice = self.traffic.choose(request.principal, request.collections)
+        async with aclosing(self._run(replace(request, adapter=choice.adapter), choice)) as events:
+            async for event in events:
+                yield event
+
+    async def close(self) -> None:
+        """Stops what is being written beside."""
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+
+    async def _run(self, request: AnswerRequest, choice: Choice) -> AsyncGenerator[AnswerEvent]:
+        # Before either has answered: what comes of one may not choose which are compared.
+        compared = choice.trial is not None and self._takes(request, choice)
+        try:
+            async with aclosing(self.answering.run(request)) as events:
+                async for event in events:
+                    if event.name == "failed" and choice.arm == "candidate":
+                        continue  # the champion's own account follows
+                    if event.name == "done" and choice.trial is not None:
+                        await self._measured(request, choice, event.data, compared)
+                    yield event
+            return
+        except FootnoteError as error:
+            if choice.trial is None or not _its_own(error):
+                raise
+            await self._note(request, choice, choice.arm, True, failed_with(error))
+            if choice.arm == "champion":
+                if compared:
+                    self._begin_beside(request, choice)
+                raise
+            log.warning("%s failed on a question, the champion answers it: %s", choice.adapter, error)
+        async with aclosing(self.answering.run(replace(request, adapter=choice.other))) as events:
+            async for event in events:
+                if event.name == "done" and compared:
+                    figures = figures_of(event.data["answer"], event.data["trace"])
+                    await self._note(request, choice, "champion", False, figures)
+                yield event
+
+    async def _measured(self, request: AnswerRequest, choice: Choice, done: Any, compared: bool) -> None:
+        if done["trace"].reused is not None:
+            return  # nothing was written
+        await self._note(request, choice, choice.arm, True, figures_of(done["answer"], done["trace"]))
+        if compared:
+            self._begin_beside(request, choice)
+
+    def _takes(self, request: AnswerRequest, choice: Choice) -> bool:
+        """Whether the other arm is to be asked as well."""
+        assert choice.trial is not None
+        if len(self._beside) >= self.at_once or self.busy():
+            return False
+        if choice.trial.stage == "shadow":
+            return in_share(f"{choice.trial.id} shadow", request.id, self.shadow)
+        return choice.arm == "candidate"
+
+    def _begin_beside(self, request: AnswerRequest, choice: Choice) -> None:
+        other = replace(request, adapter=choice.other or self.base, fresh=True)
+        task = asyncio.create_task(self._answer_beside(other, choice), name=f"beside {request.id}")
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    async def _answer_beside(self, request: AnswerRequest, choice: Choice) -> None:
+        arm: Arm = "champion" if choice.arm == "candidate" else "candidate"
+        try:
+            async with aclosing(self.answering.run(request)) as events:
+                async for event in events:
+                    if event.name == "done":
+                        figures = figures_of(event.data["answer"], event.data["trace"])
+                        await self._note(request, choice, arm, False, figures)
+        except FootnoteError as error:
+            if _its_own(error):
+                await self._note(request, choice, arm, False, failed_with(error))
+        except Exception:
+            log.exception("the answer beside %s ended", request.id)
+
+    async def _note(self, request: AnswerRequest, choice: Choice, arm: Arm, shown: bool, figures: Figures) -> None:
+        try:
+            await self.observe(choice, request.id, request.principal.id, arm, shown, figures)
+        except FootnoteError as error:  # an answer is worth more than its measure
+            log.warning("an observation of %s cannot be kept: %s", choice.adapter, error)
+
+
+def _its_own(error: FootnoteError) -> bool:
+    """Whether an error may be the version's own: not the question's, and not that too many wait."""
+    if isinstance(error, GeneratorBusy):
+        return False
+    return isinstance(error, GenerationInvalid | Unavailable | NotFound)
+
+
+__all__ = ["Observe", "RollingAnswers"]

@@ -1,0 +1,202 @@
+"""Keeps rollouts going: has engines load what is wanted, lets stages be reached, guards what is tried, and unloads.
+
+It goes by what deployments say, each time anew, so that one which was killed at any moment goes on where it was. Two
+loops, because loading may take minutes and a breach may not wait for it. Of several servers one does this: it holds a
+presence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import asdict
+from typing import Protocol
+
+from app.beside import beside
+from app.rollout.alarm import Alarm
+from app.rollout.hands import Hands
+from app.rollout.traffic import READ_EVERY, Traffic
+from app.store.deployments import Deployments
+from app.store.presence import Presence
+from core.errors import Conflict, FootnoteError, NotFound, Unavailable
+from finetune.rollout.guards import GuardRules, Judgement, judge
+from finetune.rollout.stages import ON_TRIAL, Deployment, Stage
+
+log = logging.getLogger("footnote.rollout")
+
+NAME = "rollout"
+LOOK_EVERY = 1.0
+"""Seconds between two looks."""
+GRACE = 4 * READ_EVERY
+"""Seconds after which every server has read that a version answers nobody any more."""
+_AGAIN = 10.0
+"""Seconds until what an engine did not do is tried again."""
+BY_ITSELF = "the guards"
+
+
+class Noting(Protocol):
+    """Adds a row to the audit."""
+
+    def __call__(self, who: str, did: str, *, version: str, why: str = "") -> None: ...
+
+
+class RolloutKeeper:
+    """The rollouts of one database. `next_stage` says where a trial that is ready goes by itself, if anywhere."""
+
+    def __init__(
+        self,
+        deployments: Deployments,
+        presence: Presence,
+        hands: Hands,
+        traffic: Traffic,
+        alarm: Alarm,
+        note: Noting,
+        next_stage: Callable[[Deployment], Stage | None] = lambda _: None,
+    ) -> None:
+        self._deployments = deployments
+        self._presence = presence
+        self._hands = hands
+        self._traffic = traffic
+        self._alarm = alarm
+        self._note = note
+        self._next_stage = next_stage
+        self._later: dict[str, float] = {}
+        self.keeps = False
+
+    async def keep(self) -> None:
+        """Does so until it is cancelled, whenever no other server does."""
+        while True:
+            with contextlib.suppress(FootnoteError):
+                async with self._presence.held(NAME) as lost:
+                    if lost is not None:
+                        self.keeps = True
+                        await self._until(lost)
+            self.keeps = False
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _until(self, lost: asyncio.Event) -> None:
+        async with (
+            beside(self._again(self.arrange), "rollouts: engines"),
+            beside(self._again(self.guard), "rollouts: guards"),
+        ):
+            await lost.wait()
+
+    async def _again(self, look: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await look()
+            except FootnoteError as error:
+                log.warning("rollouts cannot be looked at: %s", error)
+            except Exception:
+                log.exception("rollouts cannot be looked at")
+            await asyncio.sleep(LOOK_EVERY)
+
+    # ---- guards -----------------------------------------------------------------------------------------------------
+
+    async def guard(self) -> None:
+        """Judges every trial once: a breach ends it at once, and what is ready may go on."""
+        for trial in await self._deployments.live():
+            if trial.stage in ON_TRIAL:
+                judgement = await judged(self._deployments, trial)
+                if judgement.breached:
+                    await self._breach(trial, judgement)
+                elif judgement.ready and trial.wanted is None and (stage := self._next_stage(trial)):
+                    await self._deployments.want(trial.id, stage, BY_ITSELF, judgement.said)
+
+    async def _breach(self, trial: Deployment, judgement: Judgement) -> None:
+        with contextlib.suppress(Conflict):  # a person was quicker
+            await self._deployments.roll_back(trial.id, BY_ITSELF, judgement.said, asdict(judgement))
+            await self._traffic.read()
+            self._note(BY_ITSELF, "rolled back", version=trial.version, why=judgement.said)
+            self._alarm.raise_("rolled_back", trial, judgement.said)
+
+    # ---- engines ----------------------------------------------------------------------------------------------------
+
+    async def arrange(self) -> None:
+        """Has the engines serve what they should and no more, and lets stages be reached whose version they have."""
+        live = await self._deployments.live()
+        if not live:
+            return
+        loaded = await self._hands.loaded()
+        for each in live:
+            if each.needs_engines and not self._waits(each):
+                with _told(each):
+                    await self._reached(each, each.version in loaded)
+        needed = {each.version for each in live if each.needs_engines}
+        for each in live:
+            if each.leaving and not each.needs_engines and not self._waits(each):
+                with _told(each):
+                    await self._left(each, each.version in needed)
+
+    async def _reached(self, each: Deployment, loaded: bool) -> None:
+        if not loaded:
+            try:
+                await self._hands.load(each.version)
+            except Unavailable as error:
+                self._put_off(each)
+                await self._deployments.problem(each.id, error.message)
+                return
+            except FootnoteError as error:  # of the version: it will not be otherwise the next time
+                self._put_off(each)
+                await self._hopeless(each, error)
+                return
+            self._note(BY_ITSELF, "loaded", version=each.version)
+        if each.wanted is not None:
+            reached = await self._deployments.reach(each.id, each.by, each.why, {})
+            await self._traffic.read()
+            self._note(each.by, f"now {reached.stage}", version=each.version, why=each.why)
+        elif each.problem:
+            await self._deployments.problem(each.id, None)
+
+    async def _hopeless(self, each: Deployment, error: FootnoteError) -> None:
+        if each.wanted is not None:
+            await self._deployments.unwant(each.id, error.message)
+        else:
+            await self._deployments.problem(each.id, error.message)
+        self._alarm.raise_("cannot_be_loaded", each, error.message)
+
+    async def _left(self, each: Deployment, needed: bool) -> None:
+        if needed or self._hands.stays(each.version) or not await self._hands.anywhere(each.version):
+            await self._deployments.left(each.id)
+            return
+        if time.time() - each.changed_at.timestamp() < GRACE:
+            return
+        try:
+            await self._hands.unload(each.version)
+        except NotFound:
+            pass
+        except Unavailable as error:
+            self._put_off(each)
+            await self._deployments.problem(each.id, error.message)
+            return
+        await self._deployments.left(each.id)
+        self._note(BY_ITSELF, "unloaded", version=each.version)
+
+    def _waits(self, each: Deployment) -> bool:
+        return time.monotonic() < self._later.get(each.id, 0.0)
+
+    def _put_off(self, each: Deployment) -> None:
+        self._later[each.id] = time.monotonic() + _AGAIN
+
+
+async def judged(deployments: Deployments, trial: Deployment) -> Judgement:
+    """What the guards say of a trial by all that was observed."""
+    observations = await deployments.observations(trial.id)
+    thumbs = await deployments.thumbs(trial.id)
+    rules = GuardRules.model_validate(dict(trial.rules))
+    return await asyncio.to_thread(judge, observations, thumbs, rules)
+
+
+@contextlib.contextmanager
+def _told(each: Deployment) -> Iterator[None]:
+    """What cannot be done with one hides no other."""
+    try:
+        yield
+    except FootnoteError as error:
+        log.warning("%s (%s, %s): %s", each.version, each.scope, each.stage, error)
+
+
+__all__ = ["BY_ITSELF", "GRACE", "LOOK_EVERY", "NAME", "RolloutKeeper", "judged"]

@@ -1,0 +1,340 @@
+"""Deployments: which version is at which stage in which scope, how it came there, and what was observed of trials.
+
+A stage changes in one transaction with everything that belongs to it, so that whoever is killed leaves one stage or
+the next. Two who change the same deployment at once are one after the other; the second is told what it finds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store import codec
+from app.store.database import Database, insert_new
+from app.store.deployment_tables import deployment_changes, deployments, rollout_observations
+from app.store.tables import feedback
+from core.errors import Conflict, NotFound
+from finetune.rollout.stages import (
+    ON_TRIAL,
+    SERVED,
+    Arm,
+    Change,
+    Deployment,
+    Figures,
+    Observation,
+    Stage,
+    Thumb,
+    check_move,
+)
+
+
+class Deployments:
+    """All deployments of a database. Each method raises `StoreUnavailable` where it does not answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # ---- reading ----------------------------------------------------------------------------------------------------
+
+    async def get(self, deployment_id: str) -> Deployment:
+        """One by its id. Raises `NotFound`."""
+        async with self._database.read() as connection:
+            return await _one(connection, deployment_id)
+
+    async def newest(self, *, scope: str | None = None, limit: int = 100) -> list[Deployment]:
+        """The newest by their last change."""
+        statement = select(deployments).order_by(deployments.c.changed_at.desc(), deployments.c.id).limit(limit)
+        if scope is not None:
+            statement = statement.where(deployments.c.scope == scope)
+        async with self._database.read() as connection:
+            return [_deployment(row) for row in (await connection.execute(statement)).all()]
+
+    async def live(self) -> list[Deployment]:
+        """Those that are served, wanted or still leaving, the oldest first."""
+        wanted = or_(
+            deployments.c.stage.in_(SERVED), deployments.c.wanted.is_not(None), deployments.c.leaving.is_(True)
+        )
+        statement = select(deployments).where(wanted).order_by(deployments.c.created_at, deployments.c.id)
+        async with self._database.read() as connection:
+            return [_deployment(row) for row in (await connection.execute(statement)).all()]
+
+    async def former(self, scope: str) -> list[Deployment]:
+        """Those that were champion of a scope and are no more, the last one first."""
+        was = select(deployment_changes.c.deployment_id).where(deployment_changes.c.after == "champion")
+        statement = (
+            select(deployments)
+            .where(deployments.c.scope == scope, deployments.c.stage != "champion", deployments.c.id.in_(was))
+            .order_by(deployments.c.changed_at.desc(), deployments.c.id)
+        )
+        async with self._database.read() as connection:
+            return [_deployment(row) for row in (await connection.execute(statement)).all()]
+
+    async def history(
+        self, *, scope: str | None = None, deployment_id: str | None = None, limit: int = 100
+    ) -> list[Change]:
+        """Who moved what, the newest first."""
+        joined = deployment_changes.join(deployments, deployments.c.id == deployment_changes.c.deployment_id)
+        statement = (
+            select(*deployment_changes.c, deployments.c.scope, deployments.c.version)
+            .select_from(joined)
+            .order_by(deployment_changes.c.number.desc())
+            .limit(limit)
+        )
+        if scope is not None:
+            statement = statement.where(deployments.c.scope == scope)
+        if deployment_id is not None:
+            statement = statement.where(deployment_changes.c.deployment_id == deployment_id)
+        async with self._database.read() as connection:
+            return [_change(row) for row in (await connection.execute(statement)).all()]
+
+    # ---- moving -----------------------------------------------------------------------------------------------------
+
+    async def create(
+        self, scope: str, version: str, by: str, *, share: float, rules: Mapping[str, Any], gate: str | None = None
+    ) -> Deployment:
+        """A candidate of a scope; one that is a candidate there already is the same, with what is said now."""
+        said: dict[str, Any] = {"share": share, "rules": codec.dump(dict(rules)), "gate": gate, "by": by}
+        said["changed_at"] = codec.now()
+        same = (
+            (deployments.c.scope == scope) & (deployments.c.version == version) & (deployments.c.stage == "candidate")
+        )
+        async with self._database.write() as connection:
+            found = (await connection.execute(select(deployments.c.id).where(same).with_for_update())).scalar()
+            if found is not None:
+                await connection.execute(update(deployments).where(deployments.c.id == found).values(**said))
+                return await _one(connection, found)
+            row = {
+                "id": codec.new_id(), "scope": scope, "version": version, "stage": "candidate", "leaving": False,
+                "why": "", "created_at": said["changed_at"], **said,
+            }  # fmt: skip
+            await connection.execute(insert(deployments).values(row))
+            await _note(connection, row["id"], by, None, "candidate", "", {})
+            return await _one(connection, row["id"])
+
+    async def want(self, deployment_id: str, stage: Stage, by: str, why: str) -> Deployment:
+        """Says where it is to go. Raises `NotFound`, and `Conflict` where that cannot follow or another is in the way
+        in its scope."""
+        async with self._database.write() as connection:
+            found = await _held(connection, deployment_id)
+            check_move(found.stage, stage)
+            await _check_free(connection, found)
+            values = {"wanted": stage, "by": by, "why": why, "problem": None, "leaving": False}
+            return await _changed(connection, deployment_id, values)
+
+    async def unwant(self, deployment_id: str, problem: str | None) -> Deployment:
+        """Leaves it where it is, and says what was in the way. Raises `NotFound`."""
+        async with self._database.write() as connection:
+            found = await _held(connection, deployment_id)
+            leaving = found.leaving or (found.wanted in SERVED and found.stage not in SERVED)
+            return await _changed(connection, deployment_id, {"wanted": None, "problem": problem, "leaving": leaving})
+
+    async def reach(self, deployment_id: str, by: str, why: str, figures: Mapping[str, Any]) -> Deployment:
+        """Has it be where it is wanted; the champion before it is retired in the same moment. Raises `Conflict` where
+        it is wanted nowhere any more, `NotFound`."""
+        async with self._database.write() as connection:
+            found = await _held(connection, deployment_id)
+            if found.wanted is None:
+                raise Conflict(f"{found.version} is wanted nowhere any more.")
+            if found.wanted == "champion":
+                await _retire_champion(connection, found, by)
+            values = {"stage": found.wanted, "wanted": None, "problem": None, "leaving": False}
+            await _note(connection, deployment_id, by, found.stage, found.wanted, why, figures)
+            return await _changed(connection, deployment_id, values)
+
+    async def roll_back(
+        self, deployment_id: str, by: str, why: str, figures: Mapping[str, Any], *, restore: str | None = None
+    ) -> Deployment:
+        """Takes it out of service, and has a former champion answer in the same moment (`restore`, a deployment's id),
+        which whoever calls this has had loaded. Raises `NotFound`, `Conflict` where it is not in service."""
+        async with self._database.write() as connection:
+            found = await _held(connection, deployment_id)
+            if found.stage not in SERVED:
+                if found.wanted is None:
+                    raise Conflict(f"{found.version} is not in service: it is {found.stage}.")
+                return await _changed(connection, deployment_id, {"wanted": None, "leaving": True, "problem": None})
+            values = {"stage": "rolled_back", "wanted": None, "leaving": True, "why": why, "problem": None}
+            ended = await _changed(connection, deployment_id, values)
+            await _note(connection, deployment_id, by, found.stage, "rolled_back", why, figures)
+            if restore is not None and found.stage == "champion":
+                await _restore(connection, restore, ended, by)
+            return ended
+
+    async def set_share(self, deployment_id: str, share: float, by: str) -> Deployment:
+        """Changes whom a canary answers. Raises `NotFound`."""
+        async with self._database.write() as connection:
+            found = await _held(connection, deployment_id)
+            await _note(
+                connection, deployment_id, by, found.stage, found.stage, f"share {found.share:g} to {share:g}", {}
+            )
+            return await _changed(connection, deployment_id, {"share": share})
+
+    async def left(self, deployment_id: str) -> None:
+        """Says that no engine has to unload it any more."""
+        await self._set(deployment_id, leaving=False, problem=None)
+
+    async def problem(self, deployment_id: str, problem: str | None) -> None:
+        """Says what is in its way, or that nothing is."""
+        await self._set(deployment_id, problem=problem)
+
+    async def _set(self, deployment_id: str, **values: Any) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(**values))
+
+    # ---- observing --------------------------------------------------------------------------------------------------
+
+    async def observe(
+        self, deployment_id: str, answer_id: str, principal_id: str, arm: Arm, shown: bool, figures: Figures
+    ) -> None:
+        """Keeps what was measured of one answer; of the same arm's answer to the same question, what came first."""
+        row = {
+            "deployment_id": deployment_id, "answer_id": answer_id, "principal_id": principal_id, "arm": arm,
+            "shown": shown, "figures": codec.dump(asdict(figures)), "at": codec.now(),
+        }  # fmt: skip
+        async with self._database.write() as connection:
+            await connection.execute(insert_new(connection, rollout_observations).values(row))
+
+    async def observations(self, deployment_id: str, after: int = 0, limit: int = 100_000) -> list[Observation]:
+        """What was observed of a trial, in the order in which it was kept."""
+        statement = (
+            select(rollout_observations)
+            .where(rollout_observations.c.deployment_id == deployment_id, rollout_observations.c.number > after)
+            .order_by(rollout_observations.c.number)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [_observation(row) for row in (await connection.execute(statement)).all()]
+
+    async def thumbs(self, deployment_id: str) -> list[Thumb]:
+        """The first word of each person on an answer of the trial that was shown, in the order of time."""
+        shown = rollout_observations
+        statement = (
+            select(shown.c.principal_id, shown.c.arm, shown.c.figures, feedback.c.rating)
+            .join_from(shown, feedback, feedback.c.answer_id == shown.c.answer_id)
+            .where(
+                shown.c.deployment_id == deployment_id,
+                shown.c.shown.is_(True),
+                feedback.c.principal_id == shown.c.principal_id,
+            )
+            .order_by(feedback.c.created_at, feedback.c.id)
+        )
+        found: dict[str, Thumb] = {}
+        async with self._database.read() as connection:
+            for person, arm, figures, rating in (await connection.execute(statement)).all():
+                if json.loads(figures)["failed"] is None:  # else another one answered in its place
+                    found.setdefault(person, Thumb(principal_id=person, arm=arm, good=rating == "up"))
+        return list(found.values())
+
+    async def forget(self, before: datetime) -> int:
+        """Drops what was observed of trials that ended before a time; how many rows."""
+        ended = select(deployments.c.id).where(deployments.c.stage.not_in(ON_TRIAL), deployments.c.changed_at < before)
+        old = rollout_observations.c.deployment_id.in_(ended)
+        async with self._database.write() as connection:
+            return (await connection.execute(delete(rollout_observations).where(old))).rowcount
+
+
+async def _one(connection: AsyncConnection, deployment_id: str) -> Deployment:
+    row = (await connection.execute(select(deployments).where(deployments.c.id == deployment_id))).first()
+    if row is None:
+        raise NotFound(f"There is no deployment {deployment_id[:80]}; GET /v1/deployments lists them.")
+    return _deployment(row)
+
+
+async def _held(connection: AsyncConnection, deployment_id: str) -> Deployment:
+    """One that nobody else changes until this transaction has ended."""
+    statement = select(deployments).where(deployments.c.id == deployment_id).with_for_update()
+    row = (await connection.execute(statement)).first()
+    if row is None:
+        raise NotFound(f"There is no deployment {deployment_id[:80]}; GET /v1/deployments lists them.")
+    return _deployment(row)
+
+
+async def _changed(connection: AsyncConnection, deployment_id: str, values: Mapping[str, Any]) -> Deployment:
+    try:
+        await connection.execute(
+            update(deployments).where(deployments.c.id == deployment_id).values(**{**values, "changed_at": codec.now()})
+        )
+    except IntegrityError:  # somebody was quicker between the check and this
+        raise Conflict(
+            "Another version is at this stage in this scope already. Look at the list, and try again."
+        ) from None
+    return await _one(connection, deployment_id)
+
+
+async def _check_free(connection: AsyncConnection, found: Deployment) -> None:
+    """Raises `Conflict` where another version of the scope is on trial or on its way."""
+    statement = select(deployments).where(
+        deployments.c.scope == found.scope,
+        deployments.c.id != found.id,
+        or_(deployments.c.stage.in_(ON_TRIAL), deployments.c.wanted.is_not(None)),
+    )
+    row = (await connection.execute(statement)).first()
+    if row is not None:
+        other = _deployment(row)
+        raise Conflict(
+            f"{other.version} is {other.wanted or other.stage} in the scope {other.scope}. End that first: "
+            "one version is tried at a time."
+        )
+
+
+async def _retire_champion(connection: AsyncConnection, successor: Deployment, by: str) -> None:
+    statement = (
+        select(deployments)
+        .where(
+            deployments.c.scope == successor.scope,
+            deployments.c.stage == "champion",
+            deployments.c.id != successor.id,
+        )
+        .with_for_update()
+    )
+    for row in (await connection.execute(statement)).all():
+        why = f"{successor.version} took its place"
+        await _changed(connection, row.id, {"stage": "retired", "leaving": True, "why": why})
+        await _note(connection, row.id, by, "champion", "retired", why, {})
+
+
+async def _restore(connection: AsyncConnection, former_id: str, instead_of: Deployment, by: str) -> None:
+    former = await _held(connection, former_id)
+    check_move(former.stage, "champion")
+    why = f"back in place of {instead_of.version}"
+    await _changed(connection, former_id, {"stage": "champion", "wanted": None, "leaving": False, "why": why})
+    await _note(connection, former_id, by, former.stage, "champion", why, {})
+
+
+async def _note(
+    connection: AsyncConnection,
+    deployment_id: str,
+    by: str,
+    before: Stage | None,
+    after: Stage,
+    why: str,
+    figures: Mapping[str, Any],
+) -> None:
+    row = {
+        "deployment_id": deployment_id, "at": codec.now(), "by": by, "before": before, "after": after, "why": why,
+        "figures": codec.dump(dict(figures)),
+    }  # fmt: skip
+    await connection.execute(insert(deployment_changes).values(row))
+
+
+def _deployment(row: Any) -> Deployment:
+    return Deployment(**{**row._mapping, "rules": json.loads(row.rules)})
+
+
+def _change(row: Any) -> Change:
+    values = {name: value for name, value in row._mapping.items() if name != "number"}
+    return Change(**{**values, "figures": json.loads(row.figures)})
+
+
+def _observation(row: Any) -> Observation:
+    values = {name: value for name, value in row._mapping.items() if name != "at"}
+    return Observation(**{**values, "figures": Figures(**json.loads(row.figures))})
+
+
+__all__ = ["Deployments"]
