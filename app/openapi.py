@@ -40,6 +40,7 @@ TAGS = [
     {"name": "feedback", "description": "What people think of answers."},
     {"name": "openai", "description": "The same answers for OpenAI's clients."},
     {"name": "adapters", "description": "Fine-tuned variants of the model, on its engines."},
+    {"name": "deployments", "description": "Which version answers whom: shadow, canary, champion, and the way back."},
     {"name": "finetune", "description": "Learning from feedback: datasets, runs of training, what came of them."},
     {"name": "session", "description": "Who calls, and signing in from a browser."},
     {"name": "health", "description": "For orchestrators and monitors."},

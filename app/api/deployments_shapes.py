@@ -10,7 +10,7 @@ from pydantic import Field
 from app.api.shapes import Request, Response
 from finetune.rollout.stages import Stage
 
-_WHY = Field(default="", max_length=500, description="Why, for the history.")
+_WHY = Field(default="", max_length=500, description="Why, for the history.", examples=["as agreed on Monday"])
 
 
 class NewDeployment(Request):

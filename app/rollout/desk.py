@@ -135,12 +135,12 @@ class RolloutDesk:
             await self.collection(name)
 
     async def _check_version(self, version: str) -> None:
-        if self.hands.always(version):
+        if self.hands.always(version) or version in self.hands.adapters.fixed:
             return
         found = await asyncio.to_thread(self.registry.get, version)
         if found.kind != "adapter":
             raise InvalidInput(f"{version} is no adapter but a {found.kind}; merged models are served by their folder.")
-        if self.hands.adapters.engines is None and version not in self.hands.adapters.fixed:
+        if self.hands.adapters.engines is None:
             raise Conflict(
                 "Nothing here can take an adapter while it runs: versions are rolled out on vLLM "
                 "(FOOTNOTE_SERVING__GENERATOR=openai_compatible, FOOTNOTE_SERVING__ENDPOINT__FLAVOUR=vllm)."

@@ -29,7 +29,7 @@ from sqlalchemy import (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-HEAD = "0011"
+HEAD = "0012"
 """The revision of the newest migration; a test holds it equal to Alembic's head. `Store.open` compares with it."""
 
 

@@ -24,6 +24,7 @@ from app.finetune.finetune import Finetune
 from app.finetune.opening import open_finetune
 from app.main import create_app
 from app.rails import StorePolicies
+from app.rollout.rollout import Rollout, open_rollout
 from app.services import IndexState, Services, remembering
 from app.settings import ApiKey, AuthSettings, HttpSettings, Settings
 from app.sharing import Sharing, SharingSearcher, open_sharing
@@ -211,6 +212,7 @@ class World:
     streams: MemoryStreams
     generation: int
     lacking: tuple[int, int] = (0, 0)
+    crowded: bool = False
     judge: Any = None
     adapters: Adapters | None = None
     scripted: ScriptedAgents | None = None
@@ -312,13 +314,16 @@ async def _joined(world: World) -> AsyncIterator[Services]:
     async with (
         open_sharing(world.settings, world.streams) as sharing,
         open_finetune(world.settings, _adapters(world)) as finetune,
-        _services(world, sharing, finetune) as services,
+        open_rollout(
+            world.settings, world.store, _adapters(world), finetune.registry, lambda: world.crowded
+        ) as rollout,
+        _services(world, sharing, finetune, rollout) as services,
     ):
         yield services
 
 
 @asynccontextmanager
-async def _services(world: World, sharing: Sharing, finetune: Finetune) -> AsyncIterator[Services]:
+async def _services(world: World, sharing: Sharing, finetune: Finetune, rollout: Rollout) -> AsyncIterator[Services]:
     """Where the settings ask for a model's server, the scripted generator stands behind a queue as one would."""
     serving = world.settings.serving
     queue = None
@@ -338,6 +343,7 @@ async def _services(world: World, sharing: Sharing, finetune: Finetune) -> Async
         queue=queue,
         adapters=_adapters(world),
         finetune=finetune,
+        rollout=rollout,
         embedder=WordEmbedder(),
         answerer=Answerer(
             SharingSearcher(world.searcher, sharing),

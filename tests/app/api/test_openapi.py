@@ -109,6 +109,15 @@ ISSUED = {
     "get /v1/adapters",
     "post /v1/adapters",
     "delete /v1/adapters/{name}",
+    "get /v1/deployments",
+    "post /v1/deployments",
+    "get /v1/deployments/history",
+    "post /v1/deployments/rollback",
+    "get /v1/deployments/{deployment_id}",
+    "post /v1/deployments/{deployment_id}/shadow",
+    "post /v1/deployments/{deployment_id}/canary",
+    "post /v1/deployments/{deployment_id}/promote",
+    "post /v1/deployments/{deployment_id}/rollback",
     "get /v1/finetune/audit",
     "get /v1/finetune/datasets",
     "post /v1/finetune/datasets",
@@ -258,7 +267,7 @@ async def test_it_is_served(world: Any) -> None:
 def test_what_is_learnt_from_and_made_of_it_is_for_administrators() -> None:
     """Rows hold other people's words: no route to them is open to others by an oversight."""
     every = [route for router in routers() for route in router.routes if isinstance(route, APIRoute)]
-    found = [route for route in every if route.path.startswith(("/v1/finetune", "/v1/adapters"))]
+    found = [route for route in every if route.path.startswith(("/v1/finetune", "/v1/adapters", "/v1/deployments"))]
     assert len(found) > 30
     for route in found:
         assert administrator in {each.call for each in route.dependant.dependencies}, f"{route.methods} {route.path}"
