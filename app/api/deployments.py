@@ -159,7 +159,7 @@ async def _detail(services: Parts, found: Deployment) -> DeploymentDetail:
 
     said = None
     if found.rules and found.stage != "candidate":
-        said = Judged.model_validate(asdict(await judged(services.store.deployments, found)))
+        said = Judged.model_validate(await judged(services.store.deployments, found))
     return DeploymentDetail.model_validate({**asdict(found), "judged": said})
 
 

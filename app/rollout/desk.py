@@ -50,6 +50,7 @@ class RolloutDesk:
     note: Noting
     passed: Callable[[str, str], Awaitable[None]]
     collection: Callable[[str], Awaitable[object]]
+    nudge: Callable[[], None] = lambda: None
 
     async def begin(self, asked: Asked, who: str) -> Deployment:
         """Brings a version into a scope: it goes to its stage as soon as every engine has it.
@@ -103,6 +104,7 @@ class RolloutDesk:
             deployment_id, who, why, {}, restore=restore.id if restore is not None else None
         )
         await self.traffic.read()
+        self.nudge()
         self.note(who, "rolled back", version=found.version, why=why)
         if restore is not None:
             self.note(who, "now champion", version=restore.version, why=f"instead of {found.version}")
@@ -125,6 +127,7 @@ class RolloutDesk:
     async def _want(self, deployment_id: str, stage: Stage, who: str, why: str) -> Deployment:
         wanted = await self.deployments.want(deployment_id, stage, who, why)
         self.note(who, f"wants {stage}", version=wanted.version, why=why)
+        self.nudge()
         return wanted
 
     async def _check_scope(self, scope: str) -> None:

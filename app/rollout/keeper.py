@@ -64,6 +64,7 @@ class RolloutKeeper:
         self._note = note
         self._next_stage = next_stage
         self._later: dict[str, float] = {}
+        self._wake = asyncio.Event()
         self.keeps = False
 
     async def keep(self) -> None:
@@ -79,12 +80,16 @@ class RolloutKeeper:
 
     async def _until(self, lost: asyncio.Event) -> None:
         async with (
-            beside(self._again(self.arrange), "rollouts: engines"),
-            beside(self._again(self.guard), "rollouts: guards"),
+            beside(self._again(self.arrange, self._wake), "rollouts: engines"),
+            beside(self._again(self.guard, asyncio.Event()), "rollouts: guards"),
         ):
             await lost.wait()
 
-    async def _again(self, look: Callable[[], Awaitable[None]]) -> None:
+    def nudge(self) -> None:
+        """Has it look at the engines at once."""
+        self._wake.set()
+
+    async def _again(self, look: Callable[[], Awaitable[None]], wake: asyncio.Event) -> None:
         while True:
             try:
                 await look()
@@ -92,7 +97,9 @@ class RolloutKeeper:
                 log.warning("rollouts cannot be looked at: %s", error)
             except Exception:
                 log.exception("rollouts cannot be looked at")
-            await asyncio.sleep(LOOK_EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), LOOK_EVERY)
+            wake.clear()
 
     # ---- guards -----------------------------------------------------------------------------------------------------
 

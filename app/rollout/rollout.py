@@ -51,7 +51,7 @@ async def open_rollout(
     )
     desk = RolloutDesk(
         settings=wanted, deployments=kept, registry=registry, hands=hands, traffic=traffic, alarm=alarm, note=noting,
-        passed=_no_gate, collection=store.collections.require,
+        passed=_no_gate, collection=store.collections.require, nudge=keeper.nudge,
     )  # fmt: skip
 
     async def observe(choice: Choice, answer: str, person: str, arm: Arm, shown: bool, figures: Figures) -> None:

@@ -130,7 +130,8 @@ def _trace(request: SearchRequest, hits: Sequence[Hit], refused: int) -> SearchT
 class ScriptedGenerator:
     """Quotes each source in a statement of its own.
 
-    `hold` makes it wait before every piece until it is released; `outputs` are written instead, in turn.
+    `hold` makes it wait before every piece until it is released; `outputs` are written instead, in turn; `broken`
+    adapters write nonsense.
     """
 
     info = GeneratorInfo(name="scripted", fingerprint="scripted-1")
@@ -140,6 +141,7 @@ class ScriptedGenerator:
         self.requests: list[GenerationRequest] = []
         self.error: Exception | None = None
         self.outputs: list[str] = []
+        self.broken: set[str] = set()
         self.stopped = 0
 
     async def complete(self, request: GenerationRequest) -> Generation:
@@ -148,8 +150,8 @@ class ScriptedGenerator:
 
     async def stream(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         self.requests.append(request)
-        if self.outputs:
-            output = self.outputs.pop(0)
+        if self.outputs or request.adapter in self.broken:
+            output = self.outputs.pop(0) if self.outputs else "no JSON at all"
             yield Delta(text=output, final=Generation(text=output, generator=self.info))
             return
         pieces = ['{"answerable": true, "statements": [']
