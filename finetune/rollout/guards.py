@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from finetune.rollout.pairs import Pair, arrival_pairs, question_pairs, thumb_pairs
+from finetune.rollout.pairs import Pair, neighbour_pairs, question_pairs, thumb_pairs
 from finetune.rollout.sequential import evidence, interval
 from finetune.rollout.stages import Figures, Observation, Thumb
 
@@ -69,8 +69,8 @@ class GuardState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judgement:
-    """What the guards say. `ready`: enough questions, no breach, and in the mean no guard is worse than borne;
-    `better`: that people or sources bear the candidate out more than the champion is shown."""
+    """What the guards say. `ready`: enough questions, and no guard has half the evidence (by its logarithm) that would
+    be a breach; `better`: that people or sources bear the candidate out more than the champion is shown."""
 
     guards: tuple[GuardState, ...]
     pairs: int
@@ -92,16 +92,15 @@ def judge(observations: Sequence[Observation], thumbs: Sequence[Thumb], rules: G
     """What all that was seen of a trial says of it."""
     asked = question_pairs(observations, rules.per_person)
     values = _by_question(asked, rules) | {
-        "latency": _each(arrival_pairs(observations, rules.per_person), _slower(rules.latency_factor)),
+        "latency": _each(neighbour_pairs(observations, rules.per_person), _slower(rules.latency_factor)),
         "thumbs": [(float(not a.good), float(not b.good)) for a, b in thumb_pairs(thumbs)],
     }
     limit = len(values) / rules.alpha
     guards = tuple(_state(name, pairs, getattr(rules, name), limit, rules.alpha) for name, pairs in values.items())
     better = [name for name in ("support", "thumbs") if _is_better(values[name], 2 / rules.alpha)]
-    ready = len(asked) >= rules.pairs and all(
-        not each.breached and (each.difference or 0.0) <= each.tolerance for each in guards
-    )
-    said = _said(guards, len(asked), rules.pairs, ready, better)
+    doubtful = [each.name for each in guards if each.evidence >= each.limit**0.5]
+    ready = len(asked) >= rules.pairs and not doubtful
+    said = _said(guards, len(asked), rules.pairs, doubtful, better)
     return Judgement(guards=guards, pairs=len(asked), ready=ready, better=bool(better), said=said)
 
 
@@ -157,7 +156,7 @@ def _is_better(values: Values, limit: float) -> bool:
     return evidence([other - one for one, other in values], 0.0, limit).crossed is not None
 
 
-def _said(guards: Sequence[GuardState], pairs: int, wanted: int, ready: bool, better: Sequence[str]) -> str:
+def _said(guards: Sequence[GuardState], pairs: int, wanted: int, doubtful: Sequence[str], better: Sequence[str]) -> str:
     if breached := [each for each in guards if each.breached]:
         words = (
             f"{each.name} is worse by {each.difference:.3f} over {each.n} pairs, {each.tolerance:g} is borne "
@@ -165,14 +164,13 @@ def _said(guards: Sequence[GuardState], pairs: int, wanted: int, ready: bool, be
             for each in breached
         )
         return f"Breached: {'; '.join(words)}."
-    if better:
-        return f"{pairs} questions answered by both; the candidate is shown to be better in {' and '.join(better)}."
-    if ready:
-        return f"{pairs} questions answered by both; nothing speaks against going on."
     if pairs < wanted:
         return f"{pairs} of {wanted} questions answered by both; no guard is breached."
-    worse = ", ".join(each.name for each in guards if (each.difference or 0.0) > each.tolerance)
-    return f"{pairs} questions answered by both; in the mean it is worse than borne in {worse}, which is not shown yet."
+    if doubtful:
+        return f"{pairs} questions answered by both; half the evidence for a breach is there in {', '.join(doubtful)}."
+    if better:
+        return f"{pairs} questions answered by both; the candidate is shown to be better in {' and '.join(better)}."
+    return f"{pairs} questions answered by both; nothing speaks against going on."
 
 
 __all__ = ["GuardRules", "GuardState", "Judgement", "judge"]

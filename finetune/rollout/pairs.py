@@ -1,20 +1,25 @@
 """What is compared during a trial: pairs whose difference is 0 in the mean where both arms are the same.
 
 *Questions*: both arms answered the same one. Who is asked beside is decided before either has answered, so that what
-comes of it cannot choose its pairs. *Arrivals*: the k-th answer shown by one arm with the k-th shown by the other, for
-what would not be fair between an answer that a person waits for and one that nobody does. People are in an arm by
-chance, so arrivals are exchangeable. What comes later never changes a pair that there is.
+comes of it cannot choose its pairs. *Neighbours*: an answer shown by one arm with the latest of the other that is in no
+pair yet, for what would not be fair between an answer that a person waits for and one that nobody does.
+People are in an arm by chance, and neighbours meet the same load, whatever the hour. What comes later never changes a
+pair that there is.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable
+from typing import TypeVar
 
 from finetune.rollout.stages import Arm, Observation, Thumb
 
+_T = TypeVar("_T", Observation, Thumb)
 Pair = tuple[Observation, Observation]
 """The candidate's and the champion's."""
+_NEAR = 20
+"""So many of one arm wait for one of the other; the oldest gives way."""
 
 
 def question_pairs(observations: Iterable[Observation], per_person: int) -> list[Pair]:
@@ -34,24 +39,35 @@ def question_pairs(observations: Iterable[Observation], per_person: int) -> list
     return pairs
 
 
-def arrival_pairs(observations: Iterable[Observation], per_person: int) -> list[Pair]:
-    """Answers that were shown and did not fail, each arm's k-th with the other's k-th."""
-    arms: dict[Arm, list[Observation]] = {"candidate": [], "champion": []}
+def neighbour_pairs(observations: Iterable[Observation], per_person: int) -> list[Pair]:
+    """Answers that were shown and did not fail, each with the nearest of the other arm; at most `per_person` of one
+    person."""
     count: Counter[str] = Counter()
+    shown = []
     for each in observations:
         if each.shown and each.figures.failed is None:
             count[each.principal_id] += 1
             if count[each.principal_id] <= per_person:
-                arms[each.arm].append(each)
-    return list(zip(arms["candidate"], arms["champion"], strict=False))
+                shown.append(each)
+    return _neighbours(shown)
 
 
-def thumb_pairs(thumbs: Sequence[Thumb]) -> Iterator[tuple[Thumb, Thumb]]:
-    """First words of people, each arm's k-th with the other's k-th."""
-    arms: dict[Arm, list[Thumb]] = {"candidate": [], "champion": []}
-    for each in thumbs:
-        arms[each.arm].append(each)
-    return zip(arms["candidate"], arms["champion"], strict=False)
+def thumb_pairs(thumbs: Iterable[Thumb]) -> list[tuple[Thumb, Thumb]]:
+    """First words of people, each with the nearest of the other arm."""
+    return _neighbours(thumbs)
 
 
-__all__ = ["Pair", "arrival_pairs", "question_pairs", "thumb_pairs"]
+def _neighbours(coming: Iterable[_T]) -> list[tuple[_T, _T]]:
+    waiting: dict[Arm, deque[_T]] = {"candidate": deque(maxlen=_NEAR), "champion": deque(maxlen=_NEAR)}
+    pairs: list[tuple[_T, _T]] = []
+    for each in coming:
+        others = waiting["champion" if each.arm == "candidate" else "candidate"]
+        if others:
+            other = others.pop()
+            pairs.append((each, other) if each.arm == "candidate" else (other, each))
+        else:
+            waiting[each.arm].append(each)
+    return pairs
+
+
+__all__ = ["Pair", "neighbour_pairs", "question_pairs", "thumb_pairs"]

@@ -1,0 +1,75 @@
+"""Evidence by betting: right in small, never too quick without harm, and quick with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from finetune.rollout.sequential import evidence, interval
+
+
+def test_capital_is_what_bets_make_of_it() -> None:
+    # Of the capital one half is staked on the first observation, in eight equal parts; a gain of 1 pays each its stake.
+    stakes = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9])
+    assert evidence([1.0], 0.0, 100).value == pytest.approx(0.5 * (1 + stakes).mean() + 0.5)
+    assert evidence([-1.0], 0.0, 100).value == pytest.approx(0.5 * (1 - stakes).mean() + 0.5)
+    assert evidence([], 0.0, 100).value == 1.0
+
+
+def test_a_difference_outside_is_refused() -> None:
+    with pytest.raises(ValueError, match="lie in"):
+        evidence([0.0, 1.5], 0.0, 100)
+
+
+def test_what_comes_later_changes_nothing_before() -> None:
+    random = np.random.default_rng(3)
+    values = random.choice([-1.0, 0.0, 1.0], size=300, p=[0.1, 0.6, 0.3])
+    crossed = evidence(values, 0.02, 40).crossed
+    assert crossed is not None
+    assert evidence(values[:crossed], 0.02, 40).crossed == crossed
+    assert evidence(values[: crossed - 1], 0.02, 40).crossed is None
+
+
+def test_a_false_alarm_is_as_rare_as_promised() -> None:
+    random = np.random.default_rng(1)
+    alarms = 0
+    for _ in range(400):
+        kind = random.integers(3)
+        if kind == 0:
+            values = random.choice([-1.0, 0.0, 1.0], size=400, p=[0.1, 0.8, 0.1])
+        elif kind == 1:
+            values = np.clip(random.normal(0, 0.2, 400), -1, 1)
+        else:  # rare and large against often and small
+            values = random.choice([-0.01, 1.0], size=400, p=[1 / 1.01, 0.01 / 1.01])
+        alarms += evidence(values, 0.0, 20).crossed is not None
+    assert alarms <= 0.05 * 400
+
+
+@pytest.mark.parametrize(("share", "within"), [(1.0, 20), (0.5, 60), (0.2, 250)])
+def test_harm_is_found(share: float, within: int) -> None:
+    random = np.random.default_rng(5)
+    for _ in range(10):
+        crossed = evidence((random.random(1000) < share).astype(float), 0.03, 160).crossed
+        assert crossed is not None
+        assert crossed <= within
+
+
+def test_harm_that_begins_late_is_found_as_well() -> None:
+    random = np.random.default_rng(7)
+    quiet = random.choice([-1.0, 0.0, 1.0], size=2000, p=[0.1, 0.8, 0.1])
+    crossed = evidence([*quiet, *(random.random(400) < 0.4)], 0.03, 160).crossed
+    assert crossed is not None
+    assert 2000 < crossed < 2200
+
+
+def test_the_interval_holds_at_every_moment() -> None:
+    random = np.random.default_rng(9)
+    missed = 0
+    for _ in range(200):
+        values = random.choice([-1.0, 0.0, 1.0], size=200, p=[0.1, 0.6, 0.3])
+        spans = [interval(values[:n], 0.1) for n in (5, 10, 20, 50, 100, 150, 200)]
+        missed += any(not (low <= 0.2 <= high) for low, high in filter(None, spans))
+    assert missed <= 0.1 * 200
+    assert interval([], 0.1) is None
+    low, high = interval([0.0] * 2000, 0.05) or (-1.0, 1.0)
+    assert -0.02 < low < 0 < high < 0.02
