@@ -1,0 +1,1 @@
+"""Holds a candidate against the champion by rules that were written before anything was asked."""

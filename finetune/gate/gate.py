@@ -1,0 +1,95 @@
+"""The gate: what people will be answered by is asked what people asked, and held against what answers them now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import InvalidInput
+from finetune.gate.asking import ask_all, ask_one_by_one, timed_items
+from finetune.gate.identity import Base, Problem
+from finetune.gate.items import Item
+from finetune.gate.journal import Journal
+from finetune.gate.judging import judged
+from finetune.gate.leaks import Leaks
+from finetune.gate.ports import Asker, Judge, Progress
+from finetune.gate.report import GateReport
+from finetune.gate.results import results
+from finetune.gate.rules import GateRules
+from finetune.gate.verdict import Verdict, before, verdict
+from finetune.rows import digest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checks:
+    """What is known before anything is asked: problems of identity, what training gave away (None: nobody looked), the
+    base that is served, and bytes of memory by version, where they were measured."""
+
+    problems: tuple[Problem, ...] = ()
+    leaks: Leaks | None = None
+    base: Base | None = None
+    memory: Mapping[str, float] = field(default_factory=dict)
+
+
+def _untold(done: int, of: int) -> None:
+    """Nobody listens."""
+
+
+async def run_gate(
+    rules: GateRules,
+    items: Sequence[Item],
+    candidate: str,
+    champion: str,
+    asker: Asker,
+    *,
+    resume: Path,
+    checks: Checks | None = None,
+    judge: Judge | None = None,
+    progress: Progress = _untold,
+) -> GateReport:
+    """Asks both and says whether the candidate passes. `resume` is a folder of this run's own: one that was ended goes
+    on there with what was answered. Who fails a check is asked nothing.
+
+    Raises what `asker` and `judge` do, `InvalidInput` for a version held against itself or an item that is there twice,
+    `Conflict` for a folder of another run, `StoreUnavailable`.
+    """
+    _check(items, candidate, champion)
+    checks = checks or Checks()
+    whole = GateReport(rules=rules, candidate=candidate, champion=champion, base=checks.base, leaks=checks.leaks)
+    if stopped := before(rules, checks.problems, checks.leaks):
+        return whole.told(Verdict(passed=False, reasons=stopped))
+    versions = (candidate, champion)
+    ids = [item.id for item in items]
+    head = {"rules": rules.digest, "candidate": candidate, "champion": champion, "items": digest(ids)}
+    journal = await asyncio.to_thread(Journal, resume, head)
+    try:
+        tell = _Count(progress, 2 * (len(items) + len(timed_items(rules, items))), journal.count("said:", "timed:"))
+        said = await ask_all(rules, items, versions, asker, journal, tell)
+        timed = await ask_one_by_one(rules, items, versions, asker, journal, tell)
+        asked = judge if rules.judge.enabled else None
+        word = await judged(rules, items, said[candidate], said[champion], asked, journal) if asked else None
+    finally:
+        journal.close()
+    measured = await asyncio.to_thread(results, rules, items, said, timed, candidate, champion, checks.memory)
+    return whole.told(verdict(rules, measured, word), measured, word)
+
+
+class _Count:
+    """Tells how many are answered, beginning with those that were before."""
+
+    def __init__(self, progress: Progress, of: int, done: int) -> None:
+        self._progress, self._of, self._done = progress, of, done
+        progress(done, of)
+
+    def __call__(self) -> None:
+        self._done += 1
+        self._progress(self._done, self._of)
+
+
+def _check(items: Sequence[Item], candidate: str, champion: str) -> None:
+    if candidate == champion:
+        raise InvalidInput(f"{candidate} cannot be held against itself. Name another champion.")
+    if len({item.id for item in items}) < len(items):
+        raise InvalidInput("An item is there twice. Hand every item over once.")

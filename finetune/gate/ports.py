@@ -1,0 +1,32 @@
+"""What the gate is given to work with; `app` hands it over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from core.types import Source
+from finetune.gate.items import Item
+from finetune.gate.measures import Output
+
+Preferred = Literal["a", "b", "tie"]
+Progress = Callable[[int, int], None]
+"""Hears how many of how many questions are answered; may raise to end the run, which can be gone on with."""
+
+
+class Asker(Protocol):
+    """Asks the generator that people are answered by."""
+
+    async def ask(self, item: Item, version: str) -> Output:
+        """What the version writes, with what is served around it. An output that broke its schema for good is an
+        output (`failed`). Raises `Unavailable` where the generator does not answer now: the run ends there and can be
+        gone on with."""
+        ...
+
+
+class Judge(Protocol):
+    """Says which of two answers is better."""
+
+    async def prefers(self, question: str, sources: Sequence[Source], a: str, b: str) -> Preferred:
+        """The better one. Raises `Unavailable`."""
+        ...
