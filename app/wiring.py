@@ -250,7 +250,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         asked_for = {agent.adapter for agent in declared.agents.values() if agent.adapter}
         finetune = await stack.enter_async_context(open_finetune(settings, adapters, asked_for))
         busy = partial(_busy, written)
-        rollout = await stack.enter_async_context(open_rollout(settings, store, adapters, finetune.registry, busy))
+        rollout = await stack.enter_async_context(
+            open_rollout(settings, store, adapters, finetune.registry, finetune.gates.passed, busy)
+        )
         uploads = Unfinished(settings.files_dir / "uploads", settings.http)
         await stack.enter_async_context(uploads.swept())
         for number in range(settings.jobs.workers):  # last: nothing of what is asked waits for them

@@ -138,8 +138,7 @@ class Recipe(Part):
 def parse_recipe(text: str, base: Path | None = None) -> Recipe:
     """A recipe out of YAML; relative paths count from `base`. Raises `InvalidInput`, saying which line is wrong."""
     try:
-        _bounded(text)
-        given = yaml.safe_load(text)
+        given = yaml_value(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidInput(f"The recipe is no YAML: {str(error)[:500]}") from None
     if not isinstance(given, dict):
@@ -151,19 +150,21 @@ def parse_recipe(text: str, base: Path | None = None) -> Recipe:
     return recipe if base is None else _below(recipe, base)
 
 
-def _bounded(text: str) -> None:
-    """Refuses what takes minutes to read: aliases, depths, numbers of thousands of digits. Stops at the first."""
+def yaml_value(text: str) -> Any:
+    """What a text of YAML holds. Refused is what takes minutes to read: aliases, depths, numbers of thousands of
+    digits. Raises `InvalidInput`, `yaml.YAMLError`, `ValueError`, `RecursionError`."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise InvalidInput("The recipe must not repeat parts of itself by an alias (`*name`): write them out.")
+            raise InvalidInput("It must not repeat parts of itself by an alias (`*name`): write them out.")
         if isinstance(event, yaml.ScalarEvent) and len(event.value) > _LONGEST:
-            raise InvalidInput(f"A value in the recipe is longer than {_LONGEST} characters.")
+            raise InvalidInput(f"A value in it is longer than {_LONGEST} characters.")
         if isinstance(event, yaml.ScalarEvent) and any("\ud800" <= sign <= "\udfff" for sign in event.value):
-            raise InvalidInput("A value in the recipe holds half a character, which no file can hold.")
+            raise InvalidInput("A value in it holds half a character, which no file can hold.")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise InvalidInput(f"The recipe is more than {_DEEPEST} levels deep.")
+            raise InvalidInput(f"It is more than {_DEEPEST} levels deep.")
+    return yaml.safe_load(text)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -52,6 +52,12 @@ async def topics(examples: Sequence[Example], embedder: Embedder, settings: Bala
     return found
 
 
+async def clustered(questions: Sequence[str], embedder: Embedder, number: int) -> dict[str, int]:
+    """Which of `number` clusters by meaning each question is in. Raises `EmbedderUnavailable`."""
+    labels = await asyncio.to_thread(clusters, await _embedded(questions, embedder), number)
+    return dict(zip(questions, labels.tolist(), strict=True))
+
+
 def asked(example: Example) -> str:
     """What an example is about: its question, or what a person said last."""
     return example.question or (example.prompt[-1].content if example.prompt else "")

@@ -41,6 +41,13 @@ class Api:
             fail(problem(response), Exit.NOT_FOUND if response.status_code == 404 else Exit.FAILED)
         return response.json() if response.content else None
 
+    def text(self, path: str) -> str:
+        """A page as text; ends the command where the server refuses."""
+        response = self.request("GET", path)
+        if response.is_error:
+            fail(problem(response), Exit.NOT_FOUND if response.status_code == 404 else Exit.FAILED)
+        return response.text
+
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """The response, whatever its status; ends the command when there is no server."""
         try:

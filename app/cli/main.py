@@ -22,6 +22,7 @@ from app.cli import (
     finetune,
     finetune_datasets,
     finetune_runs,
+    gate,
     guard,
     ingest,
     library,
@@ -56,6 +57,7 @@ cli.add_typer(collections.collections, name="collections")
 adapter_versions.add(adapters.adapters)
 cli.add_typer(adapters.adapters, name="adapters")
 cli.add_typer(deploy.deploy, name="deploy")
+cli.add_typer(gate.gate, name="gate")
 cli.command("reindex")(admin.reindex)
 cli.command("backup")(admin.backup)
 cli.command("restore")(admin.restore)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.finetune.one_at_a_time import OneAtATime, put
 from core.errors import NotFound
 
 _ID = re.compile(r"[0-9a-f-]{36}")
-_LOCK = ".lock"
 INTERRUPTED = "The server stopped while this dataset was being built; begin it again."
 
 
@@ -42,45 +39,26 @@ class BuildFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._turn = OneAtATime(root=root)
 
     def hold(self, build_id: str) -> IO[str] | None:
         """The right to build, as long as this stays open; None where somebody has it, in whichever process."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        file = (self._root / _LOCK).open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            return None
-        file.truncate(0)
-        file.write(build_id)
-        file.flush()
-        return file
+        return self._turn.hold(build_id)
 
     def save(self, build: Build) -> None:
         """Keeps a state, whole or not at all. Raises `OSError`."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".saving-", dir=self._root)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(build.model_dump_json())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._root / f"{build.id}.json")
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+        put(self._root / f"{build.id}.json", build.model_dump_json())
 
     def get(self, build_id: str) -> Build:
         """A build; one that nobody works on any more was interrupted. Raises `NotFound`."""
         path = self._root / f"{build_id}.json"
         if not _ID.fullmatch(build_id) or not path.is_file():
             raise NotFound("There is no such build.")
-        return self._seen(path, self._at_work())
+        return self._seen(path, self._turn.at_work())
 
     def all(self) -> list[Build]:
         """All builds, the newest first."""
-        at_work = self._at_work()
+        at_work = self._turn.at_work()
         found = [self._seen(path, at_work) for path in self._root.glob("*.json")]
         return sorted(found, key=lambda build: build.started_at, reverse=True)
 
@@ -94,19 +72,6 @@ class BuildFiles:
         if build.state == "building" and build.id != at_work:
             return build.model_copy(update={"state": "interrupted", "error": INTERRUPTED})
         return build
-
-    def _at_work(self) -> str | None:
-        """The build that somebody works on now."""
-        try:
-            file = (self._root / _LOCK).open(encoding="utf-8")
-        except OSError:
-            return None
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return file.read()
-            return None
 
 
 __all__ = ["INTERRUPTED", "Build", "BuildFiles"]

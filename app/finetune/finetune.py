@@ -10,6 +10,7 @@ from app.finetune.files import ImportedFiles
 from app.finetune.keeper import TrainingKeeper
 from app.finetune.places import Places
 from app.finetune.retention import Retention
+from app.gate.gates import Gates
 from finetune.ports import Versions
 
 
@@ -24,6 +25,7 @@ class Finetune:
     training: TrainingKeeper
     registry: Versions
     retention: Retention
+    gates: Gates
 
 
 __all__ = ["Finetune"]

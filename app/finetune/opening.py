@@ -14,6 +14,7 @@ from app.finetune.keeper import TrainingKeeper
 from app.finetune.places import places
 from app.finetune.retention import Retention
 from app.finetune.serving import served, tools
+from app.gate.gates import Gates
 from app.settings import Settings
 from finetune.ports import Versions
 from finetune.registry import Registry
@@ -39,6 +40,7 @@ async def open_finetune(
     files = ImportedFiles(where.files, settings.finetune.imports)
     builds = Builds(where, files)
     datasets = DatasetShelf(where.datasets, registry)
+    gates = Gates(where)
     try:
         yield Finetune(
             places=where,
@@ -48,8 +50,10 @@ async def open_finetune(
             training=training,
             registry=registry,
             retention=retention,
+            gates=gates,
         )
     finally:
+        await gates.close()
         await builds.close()
         await training.close()
         await retention.close()

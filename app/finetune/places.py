@@ -35,6 +35,11 @@ class Places:
         return self.root / "runs"
 
     @property
+    def gates(self) -> Path:
+        """Runs of the gate, a folder each."""
+        return self.root / "gates"
+
+    @property
     def registry(self) -> Path:
         """Versions of what was trained, a folder each: `TITLE@DIGEST`."""
         return self.root / "registry"

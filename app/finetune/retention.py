@@ -134,7 +134,12 @@ class Retention:
         """Recipes of runs, and what was written down of anything else that may be made of a version."""
         yield from self._places.runs.glob("*/recipe.yaml")
         others = {each.name for each in (self._places.datasets, self._places.builds, self._places.files)}
-        others |= {self._places.runs.name, self._places.registry.name, self._places.fetched.name}
+        others |= {
+            self._places.gates.name,
+            self._places.runs.name,
+            self._places.registry.name,
+            self._places.fetched.name,
+        }
         for path in (*self._places.root.glob("*/*/*.json"), *self._places.root.glob("*/*/*.yaml")):
             if path.relative_to(self._places.root).parts[0] not in others:
                 yield path

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,25 +21,66 @@ from app.rollout.keeper import RolloutKeeper
 from app.rollout.traffic import Choice, Traffic
 from app.settings import Settings
 from app.store.store import Store
-from core.errors import Conflict
+from core.errors import FootnoteError
+from core.types import Principal
 from finetune.ports import Versions
 from finetune.rollout.stages import Arm, Deployment, Figures, Stage
+
+log = logging.getLogger("footnote.rollout")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
     """The parts of rollouts in one server: `traffic` says who answers whom, `desk` is for administrators, `over` puts
-    both before an answerer."""
+    both before an answerer, `hands` make engines load and unload."""
 
     traffic: Traffic
     desk: RolloutDesk
     keeper: RolloutKeeper
     over: Callable[[Answering], RollingAnswers]
+    hands: Hands
+
+    def champion(self) -> str | None:
+        """The version that answers everybody; None is the settings' default, or the base."""
+        return self.traffic.champion(Principal(id=""))
+
+    async def lent(self, versions: Sequence[str]) -> list[str]:
+        """Has engines serve versions for a while; those that were not served before, to be given back. Raises what
+        `Hands.load` raises; then none is left."""
+        fresh: list[str] = []
+        loaded = await self.hands.loaded()
+        try:
+            for version in versions:
+                if not self.hands.always(version) and version not in loaded:
+                    await self.hands.load(version)
+                    fresh.append(version)
+        except BaseException:
+            await self.give_back(fresh)
+            raise
+        return fresh
+
+    async def give_back(self, versions: Sequence[str]) -> None:
+        """Has engines serve versions no more that were lent, but for those that are in service meanwhile. What they do
+        not let go of now is said in the log."""
+        if not versions:
+            return
+        try:
+            needed = {each.version for each in await self.desk.deployments.live()}
+            for version in versions:
+                if version not in needed and not self.hands.stays(version):
+                    await self.hands.unload(version)
+        except FootnoteError as error:
+            log.warning("a version that was lent stays loaded: %s", error)
 
 
 @asynccontextmanager
 async def open_rollout(
-    settings: Settings, store: Store, adapters: Adapters, registry: Versions, busy: Callable[[], bool]
+    settings: Settings,
+    store: Store,
+    adapters: Adapters,
+    registry: Versions,
+    passed: Callable[[str, str], Awaitable[None]],
+    busy: Callable[[], bool],
 ) -> AsyncIterator[Rollout]:
     """Rollouts are kept going from now on. Raises `StoreUnavailable`."""
     wanted = settings.finetune.rollout
@@ -51,7 +93,7 @@ async def open_rollout(
     )
     desk = RolloutDesk(
         settings=wanted, deployments=kept, registry=registry, hands=hands, traffic=traffic, alarm=alarm, note=noting,
-        passed=_no_gate, collection=store.collections.require, nudge=keeper.nudge,
+        passed=passed, collection=store.collections.require, nudge=keeper.nudge,
     )  # fmt: skip
 
     async def observe(choice: Choice, answer: str, person: str, arm: Arm, shown: bool, figures: Figures) -> None:
@@ -77,7 +119,7 @@ async def open_rollout(
     await traffic.read()
     async with beside(traffic.keep_reading(), "read deployments"), beside(keeper.keep(), "keep rollouts"):
         try:
-            yield Rollout(traffic=traffic, desk=desk, keeper=keeper, over=over)
+            yield Rollout(traffic=traffic, desk=desk, keeper=keeper, over=over, hands=hands)
         finally:
             for each in made:
                 await each.close()
@@ -88,10 +130,6 @@ def _next_stage(by_itself: bool, trial: Deployment) -> Stage | None:
     if not by_itself:
         return None
     return "canary" if trial.stage == "shadow" else "champion"
-
-
-async def _no_gate(report: str, version: str) -> None:
-    raise Conflict(f"There is no gate's report {report[:80]}.")
 
 
 __all__ = ["Rollout", "open_rollout"]

@@ -110,6 +110,11 @@ class Learning:
         if missing := sorted(set(names) - known):
             raise NotFound(f"There is no collection named {missing[0]}.")
 
+    async def places(self, document_ids: Collection[str]) -> Mapping[str, str]:
+        """The collection of each document that there is."""
+        async with self._database.snapshot() as connection:
+            return await _collections(connection, document_ids)
+
     async def gone(self, document_ids: Collection[str], conversation_ids: Collection[str]) -> frozenset[str]:
         """Which of these documents, and conversations or agents' threads, are deleted, or were never there."""
         left = set(document_ids) | set(conversation_ids)

@@ -47,6 +47,7 @@ from core.types import (
     SearchResult,
     SearchTrace,
     Source,
+    Usage,
 )
 from serving.queue import QueuedGenerator
 from tests.app.scripted_agents import ScriptedAgents, opening
@@ -131,7 +132,7 @@ class ScriptedGenerator:
     """Quotes each source in a statement of its own.
 
     `hold` makes it wait before every piece until it is released; `outputs` are written instead, in turn; `broken`
-    adapters write nonsense.
+    adapters write nonsense. `says` is what it writes in whole.
     """
 
     info = GeneratorInfo(name="scripted", fingerprint="scripted-1")
@@ -142,11 +143,13 @@ class ScriptedGenerator:
         self.error: Exception | None = None
         self.outputs: list[str] = []
         self.broken: set[str] = set()
+        self.says: Callable[[GenerationRequest], str] | None = None
         self.stopped = 0
 
     async def complete(self, request: GenerationRequest) -> Generation:
         self.requests.append(request)
-        return Generation(text=json.dumps({"question": request.question}), generator=self.info)
+        text = json.dumps({"question": request.question}) if self.says is None else self.says(request)
+        return Generation(text=text, generator=self.info, usage=Usage(completion_tokens=len(text)))
 
     async def stream(self, request: GenerationRequest) -> AsyncIterator[Delta]:
         self.requests.append(request)
@@ -317,7 +320,12 @@ async def _joined(world: World) -> AsyncIterator[Services]:
         open_sharing(world.settings, world.streams) as sharing,
         open_finetune(world.settings, _adapters(world)) as finetune,
         open_rollout(
-            world.settings, world.store, _adapters(world), finetune.registry, lambda: world.crowded
+            world.settings,
+            world.store,
+            _adapters(world),
+            finetune.registry,
+            finetune.gates.passed,
+            lambda: world.crowded,
         ) as rollout,
         _services(world, sharing, finetune, rollout) as services,
     ):

@@ -109,6 +109,12 @@ ISSUED = {
     "get /v1/adapters",
     "post /v1/adapters",
     "delete /v1/adapters/{name}",
+    "get /v1/gates",
+    "post /v1/gates",
+    "get /v1/gates/{gate_id}",
+    "get /v1/gates/{gate_id}/page",
+    "post /v1/gates/{gate_id}/cancel",
+    "post /v1/gates/{gate_id}/resume",
     "get /v1/deployments",
     "post /v1/deployments",
     "get /v1/deployments/history",
@@ -267,7 +273,11 @@ async def test_it_is_served(world: Any) -> None:
 def test_what_is_learnt_from_and_made_of_it_is_for_administrators() -> None:
     """Rows hold other people's words: no route to them is open to others by an oversight."""
     every = [route for router in routers() for route in router.routes if isinstance(route, APIRoute)]
-    found = [route for route in every if route.path.startswith(("/v1/finetune", "/v1/adapters", "/v1/deployments"))]
+    found = [
+        route
+        for route in every
+        if route.path.startswith(("/v1/finetune", "/v1/adapters", "/v1/deployments", "/v1/gates"))
+    ]
     assert len(found) > 30
     for route in found:
         assert administrator in {each.call for each in route.dependant.dependencies}, f"{route.methods} {route.path}"

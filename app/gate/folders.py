@@ -1,0 +1,117 @@
+"""Runs of the gate as folders: how each fares, its rules, what was found out, and the report.
+
+ID/state.json    who asked for what, and how it fares
+ID/rules.yaml    the rules as they were written
+ID/gate.json, items.jsonl   what was found out so far (`finetune.gate.journal`)
+ID/report.json, report.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.finetune.one_at_a_time import OneAtATime, put
+from core.errors import NotFound
+
+STATE, RULES, REPORT, PAGE = "state.json", "rules.yaml", "report.json", "report.html"
+_ID = re.compile(r"[0-9a-f-]{36}")
+INTERRUPTED = "The server stopped while the gate was at work. Resume it: it asks nothing twice."
+
+GateState = Literal["running", "done", "failed", "cancelled", "interrupted"]
+
+
+class Gate(BaseModel):
+    """One run of the gate."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    candidate: str
+    champion: str
+    dataset: str
+    harmful: str | None = None
+    state: GateState
+    stage: str = Field(default="", description="What is being done: loading, checks, asking, report.")
+    done: int = Field(default=0, description="Questions answered, by both.")
+    of: int = Field(default=0, description="Questions to answer.")
+    passed: bool | None = Field(default=None, description="Whether the candidate passed; null before that is known.")
+    said: str = Field(default="", description="Why it was stopped, or what it came to.")
+    error: str | None = None
+    by: str
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+class GateFolders:
+    """The folders of all runs below one."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._turn = OneAtATime(root=root)
+
+    def folder(self, gate_id: str) -> Path:
+        """Where a run's files lie. Raises `NotFound`."""
+        path = self._root / gate_id
+        if not _ID.fullmatch(gate_id) or not (path / STATE).is_file():
+            raise NotFound(f"There is no run of the gate {gate_id[:80]}; GET /v1/gates lists them.")
+        return path
+
+    def make(self, gate: Gate, rules: str) -> None:
+        """A new run, whole before it is seen. Raises `OSError`."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=".making-", dir=self._root))
+        (making / RULES).write_text(rules, "utf-8")
+        (making / STATE).write_text(gate.model_dump_json(), "utf-8")
+        making.rename(self._root / gate.id)
+
+    def save(self, gate: Gate) -> None:
+        """Keeps how a run fares. Raises `OSError`."""
+        self.put(gate.id, STATE, gate.model_dump_json())
+
+    def put(self, gate_id: str, name: str, text: str) -> None:
+        """Keeps a file of a run, whole or not at all. Raises `OSError`."""
+        put(self._root / gate_id / name, text)
+
+    def get(self, gate_id: str) -> Gate:
+        """How a run fares; one that nobody works on any more was interrupted. Raises `NotFound`."""
+        return self._seen(self.folder(gate_id), self._turn.at_work())
+
+    def all(self) -> list[Gate]:
+        """All runs, the newest first."""
+        at_work = self._turn.at_work()
+        found = []
+        for path in self._root.glob(f"*-*/{STATE}"):
+            if _ID.fullmatch(path.parent.name):
+                found.append(self._seen(path.parent, at_work))
+        return sorted(found, key=lambda gate: gate.started_at, reverse=True)
+
+    def read(self, gate_id: str, name: str) -> str | None:
+        """A file of a run; None where it has none yet. Raises `NotFound`."""
+        path = self.folder(gate_id) / name
+        return path.read_text("utf-8", "surrogatepass") if path.is_file() else None
+
+    def report(self, gate_id: str) -> dict[str, Any] | None:
+        """The report of a run, once there is one. Raises `NotFound`."""
+        text = self.read(gate_id, REPORT)
+        found: dict[str, Any] | None = None if text is None else json.loads(text)
+        return found
+
+    def hold(self, gate_id: str) -> IO[str] | None:
+        """The right to be at work, as long as this stays open; None where somebody has it, in whichever process."""
+        return self._turn.hold(gate_id)
+
+    def _seen(self, folder: Path, at_work: str | None) -> Gate:
+        gate = Gate.model_validate_json((folder / STATE).read_text("utf-8"))
+        if gate.state == "running" and gate.id != at_work:
+            return gate.model_copy(update={"state": "interrupted", "error": INTERRUPTED})
+        return gate
+
+
+__all__ = ["INTERRUPTED", "PAGE", "REPORT", "RULES", "Gate", "GateFolders", "GateState"]

@@ -1,0 +1,264 @@
+"""Runs the gate in the server, one at a time over all servers that share the folder.
+
+Both versions are on the engines while they are asked, under the names that people would be answered by, so what is
+measured is what would be served: base, quantization, adapter and grammar.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Any
+
+from app.finetune.audit import note
+from app.finetune.places import Places
+from app.gate.folders import PAGE, REPORT, RULES, Gate, GateFolders
+from app.gate.material import Material, gather
+from core.errors import Conflict, DiskFull, FootnoteError, NotFound
+
+if TYPE_CHECKING:
+    from app.services import Services
+    from finetune.gate.report import GateReport
+    from finetune.gate.rules import GateRules
+
+log = logging.getLogger("footnote.gate")
+
+_SAVE_EVERY = 1.0
+"""Seconds between two notes of how far it is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateOrder:
+    """What is to be held against what: a version of the registry, the champion (None: what answers everybody now), on
+    which dataset, by which rules (YAML). `harmful` is an imported file of prompts."""
+
+    candidate: str
+    dataset: str
+    champion: str | None = None
+    rules: str = ""
+    harmful: str | None = None
+
+
+class _Stopped(Exception):
+    """It is not to go on."""
+
+
+class Gates:
+    """The runs of the gate below a folder. For one event loop."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._folders = GateFolders(places.gates)
+        self._now: Gate | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stop: str | None = None
+        self._saved = 0.0
+
+    async def begin(self, services: Services, order: GateOrder, who: str) -> Gate:
+        """Begins a run. Raises `InvalidInput` for rules that cannot be followed, `NotFound` for a version, dataset or
+        file that is not there, `Conflict` while there is one, `DiskFull`."""
+        rules = read(order.rules)
+        champion = order.champion or services.rollout.champion() or services.adapters.base
+        gate = Gate(
+            id=str(uuid.uuid4()),
+            candidate=order.candidate,
+            champion=champion,
+            dataset=order.dataset,
+            harmful=order.harmful,
+            state="running",
+            by=who,
+            started_at=datetime.now(UTC),
+        )
+        material = await gather(services, self._places, gate, rules)
+        lock = await asyncio.to_thread(self._taken, gate, order.rules)
+        note(self._places.root, who, "asks the gate", version=gate.candidate, why=f"report {gate.id}")
+        self._start(services, gate, rules, material, lock)
+        return gate
+
+    async def resume(self, services: Services, gate_id: str, who: str) -> Gate:
+        """Goes on with a run that was ended. Raises `NotFound`, `Conflict` where it is at work or done."""
+        gate = await self.get(gate_id)
+        if gate.state not in ("interrupted", "cancelled", "failed"):
+            raise Conflict(f"This run of the gate cannot be resumed: it is {gate.state}.")
+        written: str | None = await asyncio.to_thread(self._folders.read, gate_id, RULES)
+        rules = read(written or "")
+        gate = gate.model_copy(update={"state": "running", "error": None, "ended_at": None})
+        material = await gather(services, self._places, gate, rules)
+        lock = await asyncio.to_thread(self._taken, gate, None)
+        note(self._places.root, who, "resumes the gate", version=gate.candidate, why=f"report {gate.id}")
+        self._start(services, gate, rules, material, lock)
+        return gate
+
+    async def cancel(self, gate_id: str) -> Gate:
+        """Ends a run at its next question. Raises `NotFound`, `Conflict` where it is over or another server's."""
+        gate = await self.get(gate_id)
+        if gate.state != "running":
+            raise Conflict(f"This run of the gate is over: it is {gate.state}.")
+        if self._now is None or self._now.id != gate_id:
+            raise Conflict("Another server runs it; ask that one.")
+        self._stop = self._stop or "cancelled"
+        return gate
+
+    async def get(self, gate_id: str) -> Gate:
+        """How a run fares. Raises `NotFound`."""
+        if self._now is not None and self._now.id == gate_id:
+            return self._now
+        return await asyncio.to_thread(self._folders.get, gate_id)
+
+    async def list(self) -> list[Gate]:
+        """All runs, the newest first."""
+        now, found = self._now, await asyncio.to_thread(self._folders.all)
+        return [now if now is not None and each.id == now.id else each for each in found]
+
+    async def report(self, gate_id: str) -> dict[str, Any] | None:
+        """The report, once there is one. Raises `NotFound`."""
+        return await asyncio.to_thread(self._folders.report, gate_id)
+
+    async def page(self, gate_id: str) -> str:
+        """The report as a page. Raises `NotFound`, also before there is one."""
+        found = await asyncio.to_thread(self._folders.read, gate_id, PAGE)
+        if found is None:
+            raise NotFound("There is no report yet: the gate is still at work, or was stopped.")
+        return found
+
+    async def passed(self, gate_id: str, version: str) -> None:
+        """Raises `Conflict` where a report does not let a version through, `NotFound`."""
+        gate = await self.get(gate_id)
+        if gate.candidate != version:
+            raise Conflict(f"This report is about {gate.candidate}, not about {version}.")
+        if gate.state != "done":
+            raise Conflict(f"This run of the gate is {gate.state}: it says nothing yet.")
+        if not gate.passed:
+            raise Conflict(f"The gate stopped {version}: {gate.said}")
+
+    async def close(self) -> None:
+        """Ends what is at work; it goes on when it is resumed."""
+        if self._task is not None and not self._task.done():
+            self._stop = "interrupted"
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def settled(self) -> None:
+        """Returns once nothing is at work."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    # ---- the work ---------------------------------------------------------------------------------------------------
+
+    def _start(self, services: Services, gate: Gate, rules: GateRules, material: Material, lock: IO[str]) -> None:
+        self._now, self._stop = gate, None
+        work = self._work(services, gate, rules, material, lock)
+        self._task = asyncio.create_task(work, name=f"gate {gate.id}")
+
+    def _taken(self, gate: Gate, rules: str | None) -> IO[str]:
+        try:
+            lock = self._folders.hold(gate.id)
+            if lock is None:
+                raise Conflict("The gate is at work already; wait for it, or cancel it.")
+            try:
+                if rules is None:
+                    self._folders.save(gate)
+                else:
+                    self._folders.make(gate, rules)
+            except BaseException:
+                lock.close()
+                raise
+            return lock
+        except OSError as error:
+            raise DiskFull(f"The gate cannot begin: {error.strerror}. Make room for it.") from None
+
+    async def _work(self, services: Services, gate: Gate, rules: GateRules, material: Material, lock: IO[str]) -> None:
+        ended: dict[str, Any] = {}
+        try:
+            ended = await self._asked(services, gate, rules, material)
+        except (_Stopped, asyncio.CancelledError):
+            ended = {"state": self._stop or "interrupted"}
+        except FootnoteError as error:
+            ended = {"state": "failed", "error": f"{error.message} Then resume it: it asks nothing twice."}
+        except Exception:
+            log.exception("the gate ended")
+            ended = {"state": "failed", "error": "It could not go on; the server's log says why."}
+        finally:
+            self._note(**ended, ended_at=datetime.now(UTC))
+            lock.close()
+            if self._now is not None and self._now.state == "done":
+                word = "passed the gate" if self._now.passed else "was stopped at the gate"
+                note(
+                    self._places.root, gate.by, word, version=gate.candidate, why=f"report {gate.id}: {self._now.said}"
+                )
+
+    async def _asked(self, services: Services, gate: Gate, rules: GateRules, material: Material) -> dict[str, Any]:
+        from finetune.gate.gate import run_gate
+
+        loaded: list[str] = []
+        try:
+            if not material.stopped(rules):
+                self._note(stage="loading")
+                loaded = await services.rollout.lent((gate.candidate, gate.champion))
+            self._note(stage="asking")
+            report = await run_gate(
+                rules,
+                material.items,
+                gate.candidate,
+                gate.champion,
+                material.asker,
+                resume=self._folders.folder(gate.id),
+                checks=material.checks,
+                judge=material.judge,
+                progress=self._progress,
+            )
+        finally:
+            await services.rollout.give_back(loaded)
+        self._note(stage="report")
+        await asyncio.to_thread(self._keep, gate.id, report)
+        return {"state": "done", "stage": "", "passed": report.verdict.passed, "said": _said(report)}
+
+    def _keep(self, gate_id: str, report: GateReport) -> None:
+        from finetune.gate.page import page
+
+        try:
+            self._folders.put(gate_id, PAGE, page(report.to_row()))
+            self._folders.put(gate_id, REPORT, report.text())
+        except OSError as error:
+            raise DiskFull(f"The gate's report cannot be kept: {error.strerror}. Make room for it.") from None
+
+    def _progress(self, done: int, of: int) -> None:
+        if self._stop is not None:
+            raise _Stopped
+        assert self._now is not None
+        if time.monotonic() - self._saved >= _SAVE_EVERY or done == of:
+            self._note(done=done, of=of)
+        else:
+            self._now = self._now.model_copy(update={"done": done, "of": of})
+
+    def _note(self, **changes: Any) -> None:
+        assert self._now is not None
+        self._now = self._now.model_copy(update=changes)
+        self._saved = time.monotonic()
+        try:
+            self._folders.save(self._now)
+        except OSError as error:
+            log.warning("how the gate %s fares could not be kept: %s", self._now.id, error)
+
+
+def read(rules: str) -> GateRules:
+    """The rules that a text of YAML holds. Raises `InvalidInput`."""
+    from finetune.gate.rules import read_rules
+    from finetune.recipe import yaml_value
+
+    return read_rules(rules, yaml_value)
+
+
+def _said(report: GateReport) -> str:
+    reasons: Sequence[str] = [each.said for each in report.verdict.reasons]
+    if reasons:
+        return " ".join(reasons[:3]) + (f" And {len(reasons) - 3} more." if len(reasons) > 3 else "")
+    return "Nothing is shown to be worse than the rules bear."
+
+
+__all__ = ["GateOrder", "Gates", "read"]

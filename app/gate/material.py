@@ -1,0 +1,147 @@
+"""What a run of the gate needs: the questions, what is known before one is asked, and who asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.finetune.places import Places
+from app.finetune.serving import served
+from app.gate.asking import GeneratorAsker
+from app.gate.folders import Gate
+from core.errors import ConfigurationError, InvalidInput, NotFound
+from finetune.dataset import Dataset, read_dataset
+from finetune.gate.gate import Checks
+from finetune.gate.identity import Base, Problem, problems
+from finetune.gate.items import Item, Slicing, harmful_items, items_of
+from finetune.gate.leaks import leaks, training_rows
+from finetune.gate.ports import Judge
+from finetune.gate.verdict import before
+
+if TYPE_CHECKING:
+    from app.services import Services
+    from finetune.gate.rules import GateRules
+    from finetune.registry import Version
+
+_QUESTIONS_OF_A_TOPIC = 40
+_MOST_TOPICS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What `finetune.gate.gate.run_gate` is given."""
+
+    items: Sequence[Item]
+    checks: Checks
+    asker: GeneratorAsker
+    judge: Judge | None = None
+
+    def stopped(self, rules: GateRules) -> bool:
+        """Whether the candidate fails before it is asked anything."""
+        return bool(before(rules, self.checks.problems, self.checks.leaks))
+
+
+async def gather(services: Services, places: Places, gate: Gate, rules: GateRules) -> Material:
+    """Everything a run needs. Raises `NotFound` for a version, dataset or file that is not there, `InvalidInput` for a
+    dataset that nothing was kept back in."""
+    from agents.verify import SimilarityVerifier
+
+    registry = services.finetune.registry
+    candidate = await asyncio.to_thread(registry.get, gate.candidate)
+    wrong = await asyncio.to_thread(registry.verify, gate.candidate)
+    dataset = await asyncio.to_thread(_dataset, places, gate.dataset)
+    items = await _items(services, dataset, gate)
+    checks = await asyncio.to_thread(_checks, services, places, candidate, wrong, items, rules)
+    if services.embedder is None:
+        raise ConfigurationError("There is no embedder to tell support with.")
+    settings = services.settings.agents
+    asker = GeneratorAsker(
+        generator=services.generator,
+        verifier=SimilarityVerifier(services.embedder, settings.verify),
+        max_tokens=settings.max_tokens,
+        seconds=settings.generate_seconds,
+    )
+    return Material(items=items, checks=checks, asker=asker)
+
+
+def _dataset(places: Places, name: str) -> Dataset:
+    if "/" in name or name.startswith("."):
+        raise NotFound(f"There is no dataset {name[:120]}.")
+    return read_dataset(places.datasets / name)
+
+
+async def _items(services: Services, dataset: Dataset, gate: Gate) -> tuple[Item, ...]:
+    from ingestion.language import detect
+
+    first = await asyncio.to_thread(items_of, dataset, Slicing())
+    if not first:
+        raise InvalidInput(
+            f"Nothing was kept back in {dataset.version}: it has no test rows and no anchors. Build one with more "
+            "feedback, or name a file of anchors (FOOTNOTE_FINETUNE__ANCHORS)."
+        )
+    named = {document for item in first for document in item.documents}
+    slicing = Slicing(
+        language=detect,
+        topics=await _topics(services, [item.question for item in first if item.kind_of_set == "held_out"]),
+        collections=await services.store.learning.places(named),
+    )
+    items = await asyncio.to_thread(items_of, dataset, slicing)
+    if gate.harmful is None:
+        return items
+    path = services.finetune.files.path(gate.harmful)
+    return (*items, *harmful_items(await asyncio.to_thread(path.read_text, "utf-8")))
+
+
+async def _topics(services: Services, questions: Sequence[str]) -> dict[str, str]:
+    """Topics of questions by their meaning: few, so that each has enough questions to tell something."""
+    from finetune.topics import clustered
+
+    distinct = sorted(set(questions))
+    number = min(_MOST_TOPICS, len(distinct) // _QUESTIONS_OF_A_TOPIC)
+    if services.embedder is None or number < 2:
+        return {}
+    found = await clustered(distinct, services.embedder, number)
+    return {question: f"topic {topic + 1}" for question, topic in found.items()}
+
+
+def _checks(
+    services: Services,
+    places: Places,
+    candidate: Version,
+    wrong: Sequence[str],
+    items: Sequence[Item],
+    rules: GateRules,
+) -> Checks:
+    settings = services.settings
+    known = served(settings)
+    # On an engine the name that it is asked by stands for the same weights.
+    names = [str(known.folder)] if known.folder is not None else []
+    if settings.serving.generator == "openai_compatible":
+        names.append(settings.serving.endpoint.model)
+    base = Base(model=known.model or services.adapters.base, also=tuple(names), quantization=_quantization(services))
+    try:
+        card = candidate.card()
+    except (OSError, ValueError):
+        unread = Problem(code="damaged", said="Its card cannot be read. Train again.")
+        return Checks(problems=(unread,), base=base)
+    datasets = {path.name: read_dataset(path) for path in places.datasets.glob("*@*") if _is_named(card, path.name)}
+    rows, unread_sets = training_rows(card, datasets)
+    found = leaks(items, rows, rules.leak.likeness, unread_sets)
+    return Checks(problems=problems(card, base, wrong), leaks=found, base=base)
+
+
+def _is_named(card: object, name: str) -> bool:
+    data = card.get("data") if isinstance(card, dict) else None
+    return isinstance(data, dict) and data.get("dataset") == name
+
+
+def _quantization(services: Services) -> str | None:
+    chosen = services.settings.serving
+    if chosen.generator == "local":
+        return None if chosen.local.quantization == "none" else chosen.local.quantization
+    return chosen.engine.quantization
+
+
+__all__ = ["Material", "gather"]

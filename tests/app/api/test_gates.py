@@ -1,0 +1,206 @@
+"""The gate over HTTP: a candidate is put onto the engine, asked what people asked, and let through or stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import GeneratorUnavailable
+from core.types import Example, GenerationRequest, Lineage, Message, Source
+from finetune.dataset import Curated, write_dataset
+from finetune.registry import Registry
+from finetune.rows import identified
+from tests.app.api.test_adapters import AUTH, ROOT, serving
+from tests.finetune.gate.world import SCHEMA, answer
+from tests.scripted_engine import ScriptedEngine, adapter_folder, scripted_engine
+
+RULES = "min_items: 20\nspeed_items: 5\n"
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[ScriptedEngine]:
+    async with scripted_engine() as made:
+        yield made
+
+
+@pytest.fixture
+async def world(make_world: Any, engine: ScriptedEngine, tmp_path: Path) -> AsyncIterator[Any]:
+    async with make_world(auth=AUTH, serving=serving(engine, None)) as made:
+        made.generator.says = lambda request: said(request, right=True)
+        made.root = made.as_(ROOT)
+        made.dataset = dataset(tmp_path)
+        yield made
+
+
+def example(number: int) -> Example:
+    """A question about one of two sources, with its right answer."""
+    facts = [f"The rule {number}-{n} allows {7 * number + n} units." for n in (1, 2)]
+    question = f"What does rule {number}-{1 + number % 2} allow?"
+    sources = tuple(
+        Source(id=str(n), title="Handbook", text=text, chunk_id="", document_id="", version_id="")
+        for n, text in enumerate(facts, start=1)
+    )
+    return identified(
+        Example(
+            id="", kind="sft", lineage=Lineage(maker="correction", conversation_id=f"c{number}"), question=question,
+            prompt=(Message(role="user", content=f"{question}\n{json.dumps(facts)}"),),
+            completion=answer(facts[number % 2], str(1 + number % 2)), schema=SCHEMA, sources=sources,
+        )
+    )  # fmt: skip
+
+
+def prompts(example: Example) -> Example:
+    """The row that brings the sources of the same prompt."""
+    return identified(Example(**{**{name: getattr(example, name) for name in example.__slots__}, "kind": "prompt"}))
+
+
+def dataset(tmp_path: Path, name: str = "leave", train: range = range(100, 110)) -> str:
+    asked = [example(number) for number in range(40)]
+    rows = [*asked, *map(prompts, asked)]
+    learnt = [example(number) for number in train]
+    made = write_dataset(tmp_path / "finetune" / "datasets", name, Curated(examples={"train": learnt, "test": rows}))
+    return made.version
+
+
+def version(tmp_path: Path, learnt_from: str, base: str = "m", weights: bytes = b"weights") -> str:
+    source = tmp_path / f"made-{weights.decode()}-{base}"
+    adapter_folder(source, weights)
+    card = {"kind": "adapter", "base": {"model": base, "served_as": base}, "data": {"dataset": learnt_from}}
+    found = Registry(root=tmp_path / "finetune" / "registry").publish("hr", "adapter", source, card, "# hr")
+    return found.name
+
+
+def said(request: GenerationRequest, right: bool) -> str:
+    """The answer that the sources bear, or another one."""
+    wanted = request.question.split()[3]
+    source = next(each for each in request.sources if wanted in each.text)
+    if right:
+        return answer(source.text, source.id)
+    other = next(each for each in request.sources if each is not source)
+    return answer(other.text, source.id)
+
+
+async def run(world: Any, candidate: str, status: int = 201, **more: Any) -> Any:
+    body = {"candidate": candidate, "dataset": world.dataset, "rules": RULES, **more}
+    response = await world.root.post("/v1/gates", json=body)
+    assert response.status_code == status, response.text
+    return await ended(world, response.json()["id"]) if status == 201 else response.json()
+
+
+async def ended(world: Any, gate_id: str) -> Any:
+    async with asyncio.timeout(60):
+        while (found := (await world.root.get(f"/v1/gates/{gate_id}")).json())["state"] == "running":
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def test_a_good_candidate_passes_and_may_be_deployed(world: Any, engine: ScriptedEngine, tmp_path: Path) -> None:
+    candidate = version(tmp_path, world.dataset)
+    found = await run(world, candidate)
+    assert (found["state"], found["passed"], found["champion"]) == ("done", True, "scripted"), found
+    assert (found["done"], found["of"]) == (found["of"], 2 * 40 + 2 * 5)
+    assert found["report"]["items"] == 40
+    assert engine.adapters == {}, "it was lent"
+    asked = {request.adapter for request in world.generator.requests}
+    assert asked == {candidate, "scripted"}
+    body = {"version": candidate, "stage": "champion", "gate": found["id"]}
+    made = await world.root.post("/v1/deployments", json=body)
+    assert made.status_code == 201, made.text
+    async with asyncio.timeout(60):
+        while (await world.root.get(f"/v1/deployments/{made.json()['id']}")).json()["stage"] != "champion":
+            await asyncio.sleep(0.05)
+    assert list(engine.adapters) == [candidate]
+    rows = (await world.root.get("/v1/finetune/audit")).json()["items"]
+    assert "passed the gate" in [row["did"] for row in rows if row.get("version") == candidate]
+    page = await world.root.get(f"/v1/gates/{found['id']}/page")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "script" not in page.headers["content-security-policy"]
+    assert candidate in page.text
+
+
+async def test_a_bad_candidate_is_stopped_and_not_deployed(world: Any, tmp_path: Path) -> None:
+    candidate = version(tmp_path, world.dataset)
+    world.generator.says = lambda request: said(request, right=request.adapter != candidate)
+    found = await run(world, candidate)
+    assert (found["state"], found["passed"]) == ("done", False)
+    assert {reason["measure"] for reason in found["report"]["reasons"]} >= {"support", "exact_match"}
+    response = await world.root.post("/v1/deployments", json={"version": candidate, "gate": found["id"]})
+    assert response.status_code == 409
+    assert "stopped" in response.json()["detail"]
+    other = version(tmp_path, world.dataset, weights=b"others")
+    response = await world.root.post("/v1/deployments", json={"version": other, "gate": found["id"]})
+    assert response.status_code == 409
+    assert "is about" in response.json()["detail"]
+
+
+async def test_what_was_trained_on_the_questions_is_asked_nothing(world: Any, tmp_path: Path) -> None:
+    leaked = dataset(tmp_path, "leaked", train=range(0, 10))
+    found = await run(world, version(tmp_path, leaked))
+    assert found["passed"] is False
+    assert found["report"]["blocked_by"] == ["leak"], found["report"]
+    assert world.generator.requests == []
+
+
+async def test_another_base_is_asked_nothing(world: Any, engine: ScriptedEngine, tmp_path: Path) -> None:
+    found = await run(world, version(tmp_path, world.dataset, base="another"))
+    assert found["report"]["blocked_by"] == ["identity"], found["report"]
+    assert "trained on another" in found["said"]
+    assert "/v1/load_lora_adapter" not in engine.asked
+
+
+async def test_what_broke_off_goes_on_and_asks_nothing_twice(world: Any, tmp_path: Path) -> None:
+    candidate = version(tmp_path, world.dataset)
+
+    def breaks(request: GenerationRequest) -> str:
+        if len(world.generator.requests) > 40:
+            raise GeneratorUnavailable("The generator cannot be reached.")
+        return said(request, right=True)
+
+    world.generator.says = breaks
+    found = await run(world, candidate)
+    assert found["state"] == "failed"
+    assert "resume it" in found["error"]
+    before = len(world.generator.requests)
+    world.generator.says = lambda request: said(request, right=True)
+    response = await world.root.post(f"/v1/gates/{found['id']}/resume")
+    assert response.status_code == 200, response.text
+    again = await ended(world, found["id"])
+    assert (again["state"], again["passed"]) == ("done", True), again
+    assert len(world.generator.requests) - before < 90 - 30
+    assert (await world.root.post(f"/v1/gates/{found['id']}/resume")).status_code == 409
+
+
+async def test_a_run_is_cancelled_and_only_one_is_at_work(world: Any, tmp_path: Path) -> None:
+    candidate = version(tmp_path, world.dataset)
+    going = asyncio.Event()
+    inner = world.generator.complete
+
+    async def slowly(request: GenerationRequest) -> Any:
+        await going.wait()
+        return await inner(request)
+
+    world.generator.complete = slowly
+    body = {"candidate": candidate, "dataset": world.dataset, "rules": RULES}
+    first = (await world.root.post("/v1/gates", json=body)).json()
+    assert (await world.root.post("/v1/gates", json=body)).status_code == 409
+    cancelled = await world.root.post(f"/v1/gates/{first['id']}/cancel")
+    assert cancelled.status_code == 200
+    going.set()
+    assert (await ended(world, first["id"]))["state"] == "cancelled"
+    assert (await world.root.get(f"/v1/gates/{first['id']}/page")).status_code == 404
+    assert [each["id"] for each in (await world.root.get("/v1/gates")).json()["items"]] == [first["id"]]
+
+
+async def test_what_cannot_be_asked_is_said(world: Any, tmp_path: Path) -> None:
+    candidate = version(tmp_path, world.dataset)
+    assert "line 2" in (await run(world, candidate, 422, rules="min_items: 30\n  x: ["))["detail"]
+    assert (await run(world, "hr@0000000000000000", 404))["code"] == "not_found"
+    assert (await run(world, candidate, 404, dataset="nothing@0000000000000000"))["code"] == "not_found"
+    assert (await run(world, candidate, 404, dataset="../../etc"))["code"] == "not_found"
+    assert (await run(world, candidate, 404, harmful="nothing.jsonl"))["code"] == "not_found"
+    assert (await world.root.get("/v1/gates/nothing")).status_code == 404
