@@ -70,7 +70,7 @@ async def open_agents(
 
         async with open_checkpoints(checkpoints_url) as checkpoints:
             agents = Agents(
-                generator=services.generator,
+                generator=services.rollout.written(services.generator),
                 embedder=embed,
                 settings=settings,
                 declared=declared,

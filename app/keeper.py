@@ -80,6 +80,8 @@ class Keeper:
             now = datetime.now(UTC)
             await services.store.traces.forget(now - self._traces, now - self._learnt)
             await services.store.step_prompts.forget(now - self._traces, now - self._learnt)
+            observed = timedelta(days=services.settings.finetune.rollout.days)
+            await services.store.deployments.forget(now - observed)
             self._forgotten = time.monotonic()
             if self._purge:
                 from app.finetune.purge import BY_ITSELF, purge

@@ -253,6 +253,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         rollout = await stack.enter_async_context(
             open_rollout(settings, store, adapters, finetune.registry, finetune.gates.passed, busy)
         )
+        finetune.retention.deployed = rollout.kept
         uploads = Unfinished(settings.files_dir / "uploads", settings.http)
         await stack.enter_async_context(uploads.swept())
         for number in range(settings.jobs.workers):  # last: nothing of what is asked waits for them

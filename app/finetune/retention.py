@@ -1,7 +1,7 @@
 """Retires versions of what was trained by a rule: after each publication, once a day, and when a person asks.
 
-What is in use stays, whatever the rule says: what answers or is loaded, what the settings, an agent, a run, a model
-that was made smaller or another version's card names, and what a person pinned. Where an engine does not say what it
+What is in use stays, whatever the rule says: what answers or is loaded, what the settings, an agent, a run or another
+version's card names, what is in service or was before, and what a person pinned. Where an engine does not say what it
 serves, no adapter goes.
 """
 
@@ -11,8 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 
 from app.adapters import Adapters
 from app.finetune.audit import note
@@ -32,7 +31,7 @@ _BY_ITSELF = "the rule"
 
 class Retention:
     """The rule over one registry. `asked_for` are adapters that agents are declared with; `mine` says whether this
-    server is the one that keeps the registry."""
+    server is the one that keeps the registry; `deployed` tells what is in service, or was and may be again."""
 
     def __init__(
         self,
@@ -50,6 +49,7 @@ class Retention:
         self._adapters = adapters
         self._asked_for = asked_for
         self._mine = mine
+        self.deployed: Callable[[], Awaitable[Collection[str]]] = _none
         self._hands = asyncio.Lock()
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -61,7 +61,7 @@ class Retention:
         listings = await self._adapters.listings()
         loaded = {name for listing in listings for name in listing.adapters}
         unsure = [listing.problem for listing in listings if listing.problem]
-        return await asyncio.to_thread(self._decide, loaded, bool(unsure))
+        return await asyncio.to_thread(self._decide, loaded, await self.deployed(), bool(unsure))
 
     async def retire(self, who: str) -> list[Decision]:
         """Removes what goes; tells of each version that was there. Raises `StoreUnavailable`."""
@@ -104,7 +104,7 @@ class Retention:
             except Exception:
                 log.exception("versions cannot be looked over")
 
-    def _decide(self, loaded: Collection[str], unsure: bool) -> list[Decision]:
+    def _decide(self, loaded: Collection[str], deployed: Collection[str], unsure: bool) -> list[Decision]:
         versions = self._registry.versions()
         in_use = {
             each.name: "an engine does not say what it serves" for each in versions if unsure and each.kind == "adapter"
@@ -114,6 +114,7 @@ class Retention:
         in_use |= dict.fromkeys(self._asked_for, "an agent answers with it")
         in_use |= {name: f"{who} pinned it" for name, who in self._registry.pins().items()}
         in_use |= dict.fromkeys(loaded, "it is loaded")
+        in_use |= dict.fromkeys(deployed, "it is in service, or one step back from it")
         if self._adapters.default:
             in_use[self._adapters.default] = "it answers by default"
         return decide(versions, self.rule, in_use)
@@ -125,24 +126,10 @@ class Retention:
                 card = version.card()
                 named = json.dumps([card.get("base"), card.get("settings"), card.get("rewards")], default=str)
                 yield named_in(named) - {version.name}, f"{version.name} was made with it"
-        for path in self._papers():
+        for path in self._places.runs.glob("*/recipe.yaml"):
             with contextlib.suppress(OSError):
                 yield named_in(path.read_text("utf-8", "replace")), f"{path.parent.name} names it"
         yield named_in(self._settings.model_dump_json()), "the settings name it"
-
-    def _papers(self) -> Iterator[Path]:
-        """Recipes of runs, and what was written down of anything else that may be made of a version."""
-        yield from self._places.runs.glob("*/recipe.yaml")
-        others = {each.name for each in (self._places.datasets, self._places.builds, self._places.files)}
-        others |= {
-            self._places.gates.name,
-            self._places.runs.name,
-            self._places.registry.name,
-            self._places.fetched.name,
-        }
-        for path in (*self._places.root.glob("*/*/*.json"), *self._places.root.glob("*/*/*.yaml")):
-            if path.relative_to(self._places.root).parts[0] not in others:
-                yield path
 
     def _remove(self, going: Sequence[Decision], who: str) -> None:
         for each in going:
@@ -152,6 +139,10 @@ class Retention:
                 continue
             note(self._places.root, who, "retired", version=each.name, why=each.why)
         self._registry.sweep()
+
+
+async def _none() -> Collection[str]:
+    return ()
 
 
 __all__ = ["Retention"]

@@ -15,6 +15,7 @@ from app.finetune.audit import note
 from app.finetune.places import places
 from app.rollout.alarm import Alarm
 from app.rollout.answering import RollingAnswers
+from app.rollout.champion import ChampionGenerator
 from app.rollout.desk import RolloutDesk
 from app.rollout.hands import Hands
 from app.rollout.keeper import RolloutKeeper
@@ -22,11 +23,15 @@ from app.rollout.traffic import Choice, Traffic
 from app.settings import Settings
 from app.store.store import Store
 from core.errors import FootnoteError
+from core.ports import Generator
 from core.types import Principal
 from finetune.ports import Versions
 from finetune.rollout.stages import Arm, Deployment, Figures, Stage
 
 log = logging.getLogger("footnote.rollout")
+
+_KEPT = 5
+"""Former champions of a scope that retention leaves alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +48,19 @@ class Rollout:
     def champion(self) -> str | None:
         """The version that answers everybody; None is the settings' default, or the base."""
         return self.traffic.champion(Principal(id=""))
+
+    def written(self, generator: Generator) -> Generator:
+        """The generator for whoever asks for no adapter and is in no trial: the champion of everybody writes."""
+        return ChampionGenerator(generator, self.champion)
+
+    async def kept(self) -> set[str]:
+        """Versions that are in service or on their way, and the last champions before them."""
+        deployments = self.desk.deployments
+        live = await deployments.live()
+        found = {each.version for each in live}
+        for scope in {each.scope for each in live}:
+            found |= {each.version for each in (await deployments.former(scope))[:_KEPT]}
+        return found
 
     async def lent(self, versions: Sequence[str]) -> list[str]:
         """Has engines serve versions for a while; those that were not served before, to be given back. Raises what

@@ -11,6 +11,7 @@ from app.errors import Starting
 from app.figures import Figures
 from app.keeper import Keeper
 from app.metrics import Metrics
+from app.settings import Settings
 from core.errors import FootnoteError, StoreUnavailable
 
 
@@ -23,7 +24,13 @@ class Book:
         self.forgotten: list[datetime] = []
         self.interrupted = 0
         self.prompts = SimpleNamespace(forget=self.forget_prompts)
+        self.trials = SimpleNamespace(forget=self.forget_trials)
         self.learnt: list[datetime | None] = []
+        self.observed: list[datetime] = []
+
+    async def forget_trials(self, before: datetime) -> int:
+        self.observed.append(before)
+        return 0
 
     async def forget_prompts(self, before: datetime, learnt: datetime | None = None) -> int:
         self.learnt.append(learnt)
@@ -52,8 +59,10 @@ class Book:
 
 class Boot:
     def __init__(self, book: Book) -> None:
-        store = SimpleNamespace(figures=book, jobs=book, traces=book, answers=book, step_prompts=book.prompts)
-        self.found: Any = SimpleNamespace(store=store)
+        store = SimpleNamespace(
+            figures=book, jobs=book, traces=book, answers=book, step_prompts=book.prompts, deployments=book.trials
+        )
+        self.found: Any = SimpleNamespace(store=store, settings=Settings())
 
     @property
     def services(self) -> Any:
@@ -79,7 +88,7 @@ async def test_what_was_counted_is_kept_once_with_the_queue() -> None:
         whole.add(figures)
     assert (sum(whole.stages["search.total"].values()), whole.errors) == (1, {"not_found": 1})
     assert (whole.queued, whole.running) == (2, 0)
-    assert len(book.forgotten) == len(book.learnt) == 1  # once an hour is often enough
+    assert len(book.forgotten) == len(book.learnt) == len(book.observed) == 1  # once an hour is often enough
     assert book.interrupted == 2  # answers of servers that are gone
 
 

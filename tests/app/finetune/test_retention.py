@@ -80,7 +80,7 @@ def names(registry: Registry) -> set[str]:
 async def test_what_is_in_use_stays_and_says_why(
     settings: Settings, registry: Registry, where: Places, adapters: Adapters, engine: ScriptedEngine, publish: Publish
 ) -> None:
-    old, loaded, default, pinned, agents, base, of_run, made, small, newest = (publish() for _ in range(10))
+    old, loaded, default, pinned, agents, base, of_run, made, served, newest = (publish() for _ in range(10))
     publish("other", settings={"model": str(base.folder)})
     engine.adapters[loaded.name] = str(loaded.folder)
     registry.pin(pinned.name, "ana")
@@ -88,16 +88,19 @@ async def test_what_is_in_use_stays_and_says_why(
     reward = {"name": "model", "path": str(of_run.folder)}
     recipe = {"name": "x", "method": "grpo", "model": str(made.folder), "data": "/none.jsonl", "rewards": [reward]}
     runs.create("x-1", parse_recipe(json.dumps(recipe)))
-    (where.root / "quantized" / "one").mkdir(parents=True)
-    (where.root / "quantized" / "one" / "order.json").write_text(json.dumps({"model": small.name}))
     answering = Adapters(settings=settings, base="m", default=default.name, engines=adapters.engines)
     retention = Retention(settings, registry, where, answering, {agents.name})
+
+    async def deployed() -> set[str]:
+        return {served.name}
+
+    retention.deployed = deployed
     decisions = {each.name: each for each in await retention.plan()}
     assert [each.name for each in decisions.values() if each.goes] == [old.name]
     said = (
         (loaded, "it is loaded"), (default, "it answers by default"), (pinned, "ana pinned it"),
         (agents, "an agent answers with it"), (of_run, "x-1 names it"), (made, "x-1 names it"),
-        (small, "one names it"), (newest, "one of the newest 1 of its title"),
+        (served, "it is in service, or one step back from it"), (newest, "one of the newest 1 of its title"),
     )  # fmt: skip
     assert [decisions[version.name].why for version, _ in said] == [why for _, why in said]
     assert decisions[base.name].why.startswith("other@")
