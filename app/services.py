@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from app.adapters import Adapters
 from app.answer_cache import Answering, RememberedAnswers
 from app.answer_keys import ground
+from app.drift.drift import Drift
 from app.finetune.finetune import Finetune
 from app.rollout.rollout import Rollout
 from app.settings import Settings
@@ -54,8 +55,9 @@ class Services:
     passages: those being put back, and those that it was built without. `processes` are the ids of the processes that
     belong to the server, by name; `index_state` asks the index and raises `IndexUnavailable`; `queue` is where requests
     wait for the generator, if they do; `finetune` is what learns from feedback, `embedder` what it compares meanings
-    with; `rollout` says which version answers whom; `rails` are what texts pass on their way. `jobs_url` is where DBOS
-    keeps its tables, `open_agents` makes the agents once the server listens: what they load takes a while.
+    with; `rollout` says which version answers whom, `drift` watches what is asked and answered; `rails` are what texts
+    pass on their way. `jobs_url` is where DBOS keeps its tables, `open_agents` makes the agents once the server
+    listens: what they load takes a while.
     """
 
     settings: Settings
@@ -68,6 +70,7 @@ class Services:
     adapters: Adapters
     finetune: Finetune
     rollout: Rollout
+    drift: Drift
     answerer: Answering
     sharing: Sharing
     generation: int

@@ -18,6 +18,7 @@ from app import agent_wiring, indexes
 from app.adapters import open_adapters
 from app.artefacts import Artefacts, Fingerprints
 from app.build import Workshop
+from app.drift.drift import Drift, prices_of
 from app.finetune.opening import open_finetune
 from app.gaps import CandidSearcher, Gaps
 from app.generators import WritingParts, writing
@@ -269,6 +270,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             adapters=adapters,
             finetune=finetune,
             rollout=rollout,
+            drift=Drift(settings.finetune.watch, finetune.places, prices_of(settings.finetune.watch)),
             embedder=embed,
             queue=written.queue,
             answerer=Answerer(
@@ -293,7 +295,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 judge=judging,
             ),
         )
-        yield remembering(services, generation.fingerprint, embed.fingerprint)
+        services = remembering(services, generation.fingerprint, embed.fingerprint)
+        await stack.enter_async_context(services.drift.kept(services))
+        yield services
 
 
 @asynccontextmanager

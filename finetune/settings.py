@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from finetune.rollout.guards import GuardRules
+from finetune.watch.rules import WatchRules
 
 
 class Room(BaseModel):
@@ -200,6 +201,27 @@ class RolloutSettings(Room):
     guards: GuardRules = GuardRules()
 
 
+class PriceSettings(Room):
+    """What a model costs, in the currency of all other prices."""
+
+    prompt: float = Field(default=0.0, ge=0, description="A million tokens read.")
+    completion: float = Field(default=0.0, ge=0, description="A million tokens written.")
+
+
+class WatchSettings(Room):
+    """Watching what is asked and how it is answered."""
+
+    enabled: bool = Field(default=True, description="Whether the server looks by itself.")
+    answers: int = Field(default=1_000, ge=10, description="Answers of a day that are looked at, at most; by chance.")
+    days: int = Field(default=30, ge=1, le=400, description="Days that figures are told of.")
+    prices: dict[str, PriceSettings] = Field(
+        default_factory=dict,
+        description="JSON object: a model's name, or MODEL/ADAPTER, to the price of a million tokens (`prompt`, "
+        "`completion`).",
+    )
+    rules: WatchRules = WatchRules()
+
+
 class FinetuneSettings(Room):
     """Learning from feedback."""
 
@@ -212,6 +234,7 @@ class FinetuneSettings(Room):
     imports: ImportSettings = ImportSettings()
     registry: RegistrySettings = RegistrySettings()
     rollout: RolloutSettings = RolloutSettings()
+    watch: WatchSettings = WatchSettings()
     general: Path | None = Field(
         default=None,
         description="File of general instructions of which some are trained on again, against forgetting.",

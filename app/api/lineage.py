@@ -24,13 +24,14 @@ from app.api.datasets_shapes import (
     Purged,
     PurgeList,
 )
-from app.api.deps import LISTING, Administrator, Parts, Wired
+from app.api.deps import LISTING, Administrator, Wired
 from app.api.idempotency import Key, once
 from app.api.shapes import problems, shown
+from app.drift.proposing import counts_of
 from app.finetune.purge import purge
 from app.store import learning_records
 from core.errors import InvalidInput
-from finetune.advise import Counts, advise
+from finetune.advise import advise
 from finetune.join import Exclusions
 from finetune.lineage import Row
 
@@ -145,27 +146,10 @@ async def advice(
     gain: Annotated[float | None, Query(ge=-1, le=1, description="What the last adapter gained, as a share.")] = None,
 ) -> Advice:
     """For administrators. From the words there are and the newest whole dataset: the cheapest rung that can help."""
-    counts = await _counts(services, prompts, gain)
+    counts = await counts_of(services, prompts, gain)
     told = advise(counts)
     return Advice(
         rung=told.rung, why=told.why, methods=list(told.methods), missing=dict(told.missing), counts=asdict(counts)
-    )
-
-
-async def _counts(services: Parts, prompts: int, gain: float | None) -> Counts:
-    words = await services.store.learning.judged()
-    datasets = await asyncio.to_thread(services.finetune.datasets.all)
-    newest = next((each for each in datasets if not each.damaged), None)
-    blamed = newest.figures.get("blame", {}) if newest else {}
-    rows = {kind: splits.get("train", 0) for kind, splits in newest.counts.items()} if newest else {}
-    return Counts(
-        judged=sum(words.values()),
-        good=words.get("up", 0),
-        missing=blamed.get("retrieval", 0),
-        misused=blamed.get("generation", 0),
-        rows=rows,
-        prompts=prompts,
-        adapter_gain=gain,
     )
 
 

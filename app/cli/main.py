@@ -17,6 +17,7 @@ from app.cli import (
     configuration,
     deploy,
     doctor,
+    drift,
     engine,
     evaluate,
     finetune,
@@ -58,6 +59,7 @@ adapter_versions.add(adapters.adapters)
 cli.add_typer(adapters.adapters, name="adapters")
 cli.add_typer(deploy.deploy, name="deploy")
 cli.add_typer(gate.gate, name="gate")
+cli.command("drift")(drift.drift)
 cli.command("reindex")(admin.reindex)
 cli.command("backup")(admin.backup)
 cli.command("restore")(admin.restore)

@@ -40,6 +40,11 @@ class Places:
         return self.root / "gates"
 
     @property
+    def drift(self) -> Path:
+        """What the watch saw, a file a look."""
+        return self.root / "drift"
+
+    @property
     def registry(self) -> Path:
         """Versions of what was trained, a folder each: `TITLE@DIGEST`."""
         return self.root / "registry"

@@ -44,6 +44,7 @@ class Rollout:
     keeper: RolloutKeeper
     over: Callable[[Answering], RollingAnswers]
     hands: Hands
+    alarm: Alarm
 
     def champion(self) -> str | None:
         """The version that answers everybody; None is the settings' default, or the base."""
@@ -137,7 +138,7 @@ async def open_rollout(
     await traffic.read()
     async with beside(traffic.keep_reading(), "read deployments"), beside(keeper.keep(), "keep rollouts"):
         try:
-            yield Rollout(traffic=traffic, desk=desk, keeper=keeper, over=over, hands=hands)
+            yield Rollout(traffic=traffic, desk=desk, keeper=keeper, over=over, hands=hands, alarm=alarm)
         finally:
             for each in made:
                 await each.close()

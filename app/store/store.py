@@ -30,6 +30,7 @@ from app.store.records import Stats
 from app.store.run_steps import RunSteps
 from app.store.run_work import RunWork
 from app.store.schema import upgrade
+from app.store.seen import SeenAnswers
 from app.store.step_prompts import StepPrompts
 from app.store.traces import Traces
 from core.errors import ConfigurationError
@@ -57,6 +58,7 @@ class Store:
         self.learning = Learning(database)
         self.figures = FigureBook(database)
         self.deployments = Deployments(database)
+        self.seen = SeenAnswers(database)
         self.generations = Generations(database)
         self.corpus = Corpus(database)
         self.idempotency = Idempotency(database)

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from agents.answer import Answerer
 from agents.rails.screen import open_rails
 from app.adapters import Adapters, open_adapters
+from app.drift.drift import Drift, prices_of
 from app.finetune.finetune import Finetune
 from app.finetune.opening import open_finetune
 from app.main import create_app
@@ -354,6 +355,7 @@ async def _services(world: World, sharing: Sharing, finetune: Finetune, rollout:
         adapters=_adapters(world),
         finetune=finetune,
         rollout=rollout,
+        drift=Drift(world.settings.finetune.watch, finetune.places, prices_of(world.settings.finetune.watch)),
         embedder=WordEmbedder(),
         answerer=Answerer(
             SharingSearcher(world.searcher, sharing),

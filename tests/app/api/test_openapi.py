@@ -115,6 +115,8 @@ ISSUED = {
     "get /v1/gates/{gate_id}/page",
     "post /v1/gates/{gate_id}/cancel",
     "post /v1/gates/{gate_id}/resume",
+    "get /v1/drift",
+    "post /v1/drift/look",
     "get /v1/deployments",
     "post /v1/deployments",
     "get /v1/deployments/history",
@@ -276,7 +278,7 @@ def test_what_is_learnt_from_and_made_of_it_is_for_administrators() -> None:
     found = [
         route
         for route in every
-        if route.path.startswith(("/v1/finetune", "/v1/adapters", "/v1/deployments", "/v1/gates"))
+        if route.path.startswith(("/v1/finetune", "/v1/adapters", "/v1/deployments", "/v1/gates", "/v1/drift"))
     ]
     assert len(found) > 30
     for route in found:

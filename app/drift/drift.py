@@ -1,0 +1,168 @@
+"""A look a day: what is asked and how it is answered is compared with what it was, kept, and told where it drifts.
+
+Of several servers one looks: it holds a presence. A report lies below the folder of learning, one a look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.beside import beside
+from app.drift.proposing import proposal
+from app.drift.reading import seen
+from app.finetune.one_at_a_time import put
+from app.finetune.places import Places
+from core.errors import Conflict, DiskFull, FootnoteError
+from finetune.watch.records import Seen
+from finetune.watch.schedule import DAY, is_due, next_look, windows
+
+if TYPE_CHECKING:
+    from app.services import Services
+    from finetune.settings import WatchSettings
+    from finetune.watch.costs import Prices
+    from finetune.watch.report import DriftReport
+
+log = logging.getLogger("footnote.drift")
+
+NAME = "drift"
+_LOOK_EVERY = 300.0
+"""Seconds between two questions whether a look is due."""
+_KEPT = 400
+
+
+class Drift:
+    """The looks of one server."""
+
+    def __init__(self, settings: WatchSettings, places: Places, prices: Prices) -> None:
+        self._settings = settings
+        self._folder = places.drift
+        self._places = places
+        self._prices = prices
+        self._hands = asyncio.Lock()
+
+    async def look(self, services: Services, now: datetime | None = None) -> dict[str, Any]:
+        """Looks now, keeps the report and raises its alarms. Raises `Conflict` while there is a look, `DiskFull`,
+        `EmbedderUnavailable`, `StoreUnavailable`."""
+        if self._hands.locked():
+            raise Conflict("Somebody is looking already; ask again in a moment.")
+        async with self._hands:
+            made = await self._made(services, now or datetime.now(UTC))
+            row = made.to_json()
+            await asyncio.to_thread(self._keep, made.at, row)
+        for alarm in row["alarms"]:
+            services.rollout.alarm.say("drift", f"{alarm['said']} {alarm['todo']}", scope=alarm["scope"])
+        return row
+
+    async def latest(self) -> dict[str, Any] | None:
+        """The last report; None before the first look."""
+        found = await asyncio.to_thread(self._paths)
+        return None if not found else dict(json.loads(await asyncio.to_thread(found[-1].read_text, "utf-8")))
+
+    async def next_at(self, services: Services) -> datetime | None:
+        """When the next look is due; None before anything was answered."""
+        first = await services.store.seen.first()
+        if first is None:
+            return None
+        promoted, last = await _promoted(services), await asyncio.to_thread(self._last)
+        return next_look(first, promoted, last, self._settings.rules)
+
+    @asynccontextmanager
+    async def kept(self, services: Services) -> AsyncIterator[None]:
+        """Looks by itself while the block lasts, where the settings want it."""
+        if not self._settings.enabled:
+            yield
+            return
+        async with beside(self._keep_looking(services), "watch for drift"):
+            yield
+
+    async def _keep_looking(self, services: Services) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            try:
+                async with services.store.presence.held(NAME) as lost:
+                    if lost is not None and await self._is_due(services):
+                        await self.look(services)
+            except FootnoteError as error:
+                log.warning("the watch cannot look: %s", error)
+            except Exception:
+                log.exception("the watch cannot look")
+
+    async def _is_due(self, services: Services) -> bool:
+        first = await services.store.seen.first()
+        if first is None:
+            return False
+        last = await asyncio.to_thread(self._last)
+        return is_due(datetime.now(UTC), first, await _promoted(services), last, self._settings.rules)
+
+    async def _made(self, services: Services, now: datetime) -> DriftReport:
+        from finetune.watch.report import report
+
+        rules = self._settings.rules
+        first = await services.store.seen.first() or now
+        between = windows(now, first, await _promoted(services), rules)
+        records = await self._records(services, first, now, between)
+        next_run = await proposal(services)
+        return await asyncio.to_thread(report, now, records, between, rules, self._prices, next_run)
+
+    async def _records(self, services: Services, first: datetime, now: datetime, between: Any) -> list[Seen]:
+        """Answers of the days that are compared, and of the last weeks for figures by day."""
+        embedder = services.embedder
+        assert embedder is not None
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        days = {midnight - number * DAY for number in range(self._settings.days)}
+        if between is not None:
+            days |= set(_days(between.reference)) | set(_days(between.current))
+        found: list[Seen] = []
+        for day in sorted(each for each in days if each + DAY > first):
+            records = await services.store.seen.of_day(day, self._settings.answers)
+            found += await seen(records, embedder, services.store.learning)
+        return found
+
+    def _keep(self, at: datetime, row: Mapping[str, Any]) -> None:
+        try:
+            put(self._folder / f"{at.strftime('%Y-%m-%dT%H%M%S')}.json", json.dumps(row, ensure_ascii=False))
+            for old in self._paths()[:-_KEPT]:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            raise DiskFull(f"What the watch saw cannot be kept: {error.strerror}. Make room for it.") from None
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("????-??-??T??????.json"))
+
+    def _last(self) -> datetime | None:
+        with contextlib.suppress(IndexError):
+            return datetime.strptime(self._paths()[-1].stem, "%Y-%m-%dT%H%M%S").replace(tzinfo=UTC)
+        return None
+
+
+def _days(window: Any) -> list[datetime]:
+    number = (window.end - window.start) // timedelta(days=1)
+    return [window.start + each * DAY for each in range(number)]
+
+
+async def _promoted(services: Services) -> datetime | None:
+    """When a version became everybody's champion last."""
+    changes = await services.store.deployments.history(scope="*", limit=200)
+    return next((each.at for each in changes if each.after == "champion" and each.before != "champion"), None)
+
+
+def prices_of(settings: WatchSettings) -> Prices:
+    """What models cost, as the settings tell."""
+    from finetune.watch.costs import Price
+
+    found = {}
+    for name, price in settings.prices.items():
+        model, _, adapter = name.partition("/") if "@" in name else (name, "", "")
+        found[model, adapter or None] = Price(per_million_in=price.prompt, per_million_out=price.completion)
+    return found
+
+
+__all__ = ["Drift", "prices_of"]

@@ -1,0 +1,51 @@
+"""Finished answers as the watch looks at them: the newest of each day, at most so many a day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from app.store import rows
+from app.store.database import Database
+from app.store.records import AnswerRecord
+from app.store.tables import answers, conversations
+
+_DAY = timedelta(days=1)
+_NOT_DELETED = conversations.c.deleted_at.is_(None)
+
+
+class SeenAnswers:
+    """Reads what was answered. Each method raises `StoreUnavailable`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def first(self) -> datetime | None:
+        """When the first answer that there is was given."""
+        statement = select(func.min(answers.c.created_at)).where(answers.c.status == "done")
+        async with self._database.read() as connection:
+            found: datetime | None = (await connection.execute(statement)).scalar()
+            return found
+
+    async def of_day(self, start: datetime, most: int) -> Sequence[AnswerRecord]:
+        """Answers given in the day from `start` on, without those of deleted conversations; of more than `most` those
+        whose ids come first, which is a choice by chance."""
+        statement = (
+            select(*answers.c)
+            .join_from(answers, conversations, conversations.c.id == answers.c.conversation_id)
+            .where(
+                answers.c.status == "done",
+                answers.c.created_at >= start,
+                answers.c.created_at < start + _DAY,
+                _NOT_DELETED,
+            )
+            .order_by(answers.c.id)
+            .limit(most)
+        )
+        async with self._database.read() as connection:
+            return [rows.answer(row) for row in (await connection.execute(statement)).all()]
+
+
+__all__ = ["SeenAnswers"]

@@ -1,0 +1,100 @@
+"""Drift over HTTP: what was answered is compared with what it was, kept, and raised as an alarm where it moved."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from app.settings import AuthSettings
+from app.store.tables import answers
+from core.types import Answer, GeneratorInfo, Principal, Retrieval, Statement, Usage
+from finetune.settings import FinetuneSettings, PriceSettings, WatchSettings
+from finetune.watch.rules import WatchRules
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+RULES = WatchRules(reference_days=7, current_days=7)
+
+
+@pytest.fixture
+async def office(make_world: Any, keys: Any) -> AsyncIterator[Any]:
+    watch = WatchSettings(rules=RULES, prices={"scripted": PriceSettings(prompt=1.0, completion=4.0)})
+    async with make_world(auth=AuthSettings(keys=keys), finetune=FinetuneSettings(watch=watch)) as world:
+        world.root = world.as_("root-key-0123456789")
+        yield world
+
+
+async def answered(world: Any, days: range, abstains: float, seed: int = 1) -> None:
+    """Ten answers a day, so many days ago, each in a conversation of its own."""
+    chance = random.Random(seed)
+    for day in days:
+        for number in range(10):
+            at = NOW - timedelta(days=day, minutes=number)
+            name = f"{day}-{number}-{seed}"
+            topic = chance.choice(("leave", "travel", "laptops"))
+            question = f"What is the rule on {topic}, {chance.choice(('now', 'then', 'again'))}?"
+            begun = await world.store.answers.begin(name, None, Principal(id="ana"), question)
+            silent = chance.random() < abstains
+            said = Statement(
+                text="Leave is 28 days a year.", sources=(), support=chance.uniform(0.6, 0.9), supported=True
+            )
+            await world.store.answers.finish(
+                Answer(
+                    id=begun.id, question=question, statements=() if silent else (said,), sources=(),
+                    answerable=not silent, retrieval=Retrieval(used=True, reason="", n=0),
+                    generator=GeneratorInfo(name="scripted", fingerprint="f"), timings_ms={"generate": 100.0},
+                    usage=Usage(prompt_tokens=1000, completion_tokens=100),
+                )
+            )  # fmt: skip
+            async with world.store.seen._database.write() as connection:
+                await connection.execute(update(answers).where(answers.c.id == begun.id).values(created_at=at))
+
+
+async def look(world: Any) -> Any:
+    return await world.app.state.boot.services.drift.look(world.app.state.boot.services, NOW)
+
+
+async def test_nothing_was_looked_at_yet(office: Any) -> None:
+    assert (await office.root.get("/v1/drift")).json() == {"next_at": None, "report": None}
+    found = (await office.root.post("/v1/drift/look")).json()
+    assert "too little" in found["report"]["said"]
+    assert found["report"]["alarms"] == []
+    assert found["report"]["proposal"]["due"] is False
+
+
+async def test_what_is_as_it_was_raises_no_alarm(office: Any) -> None:
+    await answered(office, range(1, 22), abstains=0.1)
+    found = await look(office)
+    assert found["alarms"] == [], found["said"]
+    [whole] = [each for each in found["scopes"] if each["name"] == "*"]
+    assert whole["state"] == "steady"
+    assert len(whole["series"]) == 21
+    assert [each["answers"] for each in whole["series"]] == [10] * 21
+    [cost] = whole["costs"]
+    assert cost["per_answer"] == pytest.approx((1000 * 1.0 + 100 * 4.0) / 1_000_000)
+    shown = (await office.root.get("/v1/drift")).json()
+    assert shown["report"] == json.loads(json.dumps(found))
+    assert shown["next_at"] is not None
+
+
+async def test_more_abstentions_are_an_alarm_that_says_what_to_do(office: Any) -> None:
+    await answered(office, range(8, 22), abstains=0.05)
+    await answered(office, range(1, 8), abstains=0.6, seed=2)
+    found = await look(office)
+    raised = {alarm["measure"] for alarm in found["alarms"]}
+    assert "abstention" in raised, found["said"]
+    assert all(alarm["said"] and alarm["todo"] for alarm in found["alarms"])
+    assert "What is the rule" not in json.dumps(found), "no text of a question"
+
+
+async def test_of_a_busy_day_so_many_are_looked_at(office: Any) -> None:
+    await answered(office, range(1, 2), abstains=0.0)
+    start = NOW.replace(hour=0) - timedelta(days=1)
+    assert len(await office.store.seen.of_day(start, 4)) == 4
+    assert len(await office.store.seen.of_day(start, 100)) == 10
+    assert await office.store.seen.of_day(start, 4) == await office.store.seen.of_day(start, 4)
