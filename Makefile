@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 PORT ?= 8000
 DATA ?= .footnote
+TESTERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -53,7 +54,7 @@ quantizer: setup ## llm-compressor in .venv-quantizer, which makes models smalle
 
 test: system ## everything that proves it works
 	@$(MAKE) --no-print-directory --jobs=2 engine check quantizer
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadgroup
 
 bench: setup ## the measured figures, into bench/results/
 	$(BIN)/python -m bench

@@ -204,6 +204,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             name.endswith("engine") for name in fixtures
         )
         item.add_marker(pytest.mark.flaky(reruns=2 if whole else 1))
+        # A file's tests run in one process, for what they share; so do all that need an engine, which starts slowly.
+        engine = any(name.endswith("engine") for name in fixtures)
+        item.add_marker(pytest.mark.xdist_group("engine" if engine else str(item.path.relative_to(ROOT))))
 
 
 def pytest_report_header() -> str:
