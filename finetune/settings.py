@@ -214,6 +214,7 @@ class WatchSettings(Room):
     enabled: bool = Field(default=True, description="Whether the server looks by itself.")
     answers: int = Field(default=1_000, ge=10, description="Answers of a day that are looked at, at most; by chance.")
     days: int = Field(default=30, ge=1, le=400, description="Days that figures are told of.")
+    probes: int = Field(default=40, ge=0, le=1_000, description="Anchors that each look asks; 0: none.")
     prices: dict[str, PriceSettings] = Field(
         default_factory=dict,
         description="JSON object: a model's name, or MODEL/ADAPTER, to the price of a million tokens (`prompt`, "

@@ -11,11 +11,13 @@ import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.beside import beside
+from app.drift.probes import probe, version_of
 from app.drift.proposing import proposal
 from app.drift.reading import seen
 from app.finetune.one_at_a_time import put
@@ -55,10 +57,13 @@ class Drift:
             raise Conflict("Somebody is looking already; ask again in a moment.")
         async with self._hands:
             made = await self._made(services, now or datetime.now(UTC))
-            row = made.to_json()
+            row = {**made.to_json(), "probe": await self._probed(services, made.at)}
             await asyncio.to_thread(self._keep, made.at, row)
         for alarm in row["alarms"]:
             services.rollout.alarm.say("drift", f"{alarm['said']} {alarm['todo']}", scope=alarm["scope"])
+        if (probed := row["probe"]) is not None and probed["alarm"]:
+            said = f"{probed['version']} answers the anchors worse than it did: {probed['difference']:+.3f}."
+            services.rollout.alarm.say("probe", said, version=probed["version"])
         return row
 
     async def latest(self) -> dict[str, Any] | None:
@@ -125,6 +130,28 @@ class Drift:
             records = await services.store.seen.of_day(day, self._settings.answers)
             found += await seen(records, embedder, services.store.learning)
         return found
+
+    async def _probed(self, services: Services, at: datetime) -> dict[str, Any] | None:
+        """What answers now, asked the anchors; None without a file of them, or a model."""
+        anchors = services.settings.finetune.anchors
+        if anchors is None or not self._settings.probes or services.settings.serving.generator == "extractive":
+            return None
+        first = await asyncio.to_thread(self._first_probe, version_of(services))
+        try:
+            found = await probe(services, anchors, self._settings.probes, first)
+        except FootnoteError as error:
+            log.warning("the anchors could not be asked: %s", error)
+            return None
+        return {"at": at.isoformat(), **asdict(found)}
+
+    def _first_probe(self, version: str) -> dict[str, Any] | None:
+        """The oldest probe of a version that is kept."""
+        for path in self._paths():
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                row = json.loads(path.read_text("utf-8"))["probe"]
+                if row is not None and row["version"] == version:
+                    return dict(row)
+        return None
 
     def _keep(self, at: datetime, row: Mapping[str, Any]) -> None:
         try:

@@ -58,13 +58,20 @@ class Slicing:
 def items_of(dataset: Dataset, slicing: Slicing, *, validation: bool = False) -> tuple[Item, ...]:
     """The items of a dataset, its test rows and anchors; with `validation` its validation rows too, which a run may
     have chosen its best step by. Passages to search by are none. Sorted by id."""
+    return items_from(list(dataset.all_examples()), slicing, validation=validation)
+
+
+def items_from(
+    examples: Sequence[tuple[Split, Example]], slicing: Slicing, *, validation: bool = False
+) -> tuple[Item, ...]:
+    """The same of examples that are in hand, each with its split."""
     sets: list[tuple[SetName, list[Split]]] = [("held_out", ["test"]), ("anchor", ["anchor"])]
     if validation:
         sets[0][1].append("validation")
     found = []
     for name, splits in sets:
         rows: dict[str, list[Example]] = {}
-        for split, example in dataset.all_examples():
+        for split, example in examples:
             if split in splits and example.prompt:
                 prompt = [[each.role, each.content] for each in example.prompt]
                 rows.setdefault(digest([name, prompt])[:24], []).append(example)

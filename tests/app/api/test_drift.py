@@ -16,6 +16,7 @@ from app.store.tables import answers
 from core.types import Answer, GeneratorInfo, Principal, Retrieval, Statement, Usage
 from finetune.settings import FinetuneSettings, PriceSettings, WatchSettings
 from finetune.watch.rules import WatchRules
+from serving.settings import EndpointSettings, ServingSettings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 RULES = WatchRules(reference_days=7, current_days=7)
@@ -98,3 +99,31 @@ async def test_of_a_busy_day_so_many_are_looked_at(office: Any) -> None:
     assert len(await office.store.seen.of_day(start, 4)) == 4
     assert len(await office.store.seen.of_day(start, 100)) == 10
     assert await office.store.seen.of_day(start, 4) == await office.store.seen.of_day(start, 4)
+
+
+async def test_the_anchors_are_asked_and_held_against_the_first_time(
+    make_world: Any, keys: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anchors = tmp_path / "anchors.jsonl"
+    rows = [{"prompt": f"What is {number} and one?", "completion": f"{number + 1} it is."} for number in range(20)]
+    anchors.write_text("\n".join(map(json.dumps, rows)))
+    finetune = FinetuneSettings(watch=WatchSettings(rules=RULES), anchors=anchors)
+    wire = EndpointSettings(base_url="http://127.0.0.1:9/v1", model="m", retries=0)
+    serving = ServingSettings(generator="openai_compatible", endpoint=wire)
+    async with make_world(auth=AuthSettings(keys=keys), finetune=finetune, serving=serving) as world:
+        told: list[tuple[str, str]] = []
+        alarm = world.app.state.boot.services.rollout.alarm
+        monkeypatch.setattr(alarm, "say", lambda what, said, **_: told.append((what, said)))
+        world.generator.says = lambda request: json.dumps({"text": f"{int(request.question.split()[2]) + 1} it is."})
+        first = await look(world)
+        assert len(first["probe"]["scores"]) == 20
+        assert set(first["probe"]["scores"].values()) == {1.0}
+        assert (first["probe"]["version"], first["probe"]["since"]) == ("scripted", None)
+        services = world.app.state.boot.services
+        again = await services.drift.look(services, NOW + timedelta(days=1))
+        assert (again["probe"]["difference"], again["probe"]["alarm"]) == (0.0, False)
+        world.generator.says = lambda request: json.dumps({"text": "No idea at all."})
+        worse = await services.drift.look(services, NOW + timedelta(days=2))
+        assert worse["probe"]["alarm"] is True
+        assert worse["probe"]["since"] == first["probe"]["at"]
+        assert [what for what, _ in told] == ["probe"]
