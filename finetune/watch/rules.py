@@ -26,7 +26,7 @@ class WatchRules(BaseModel):
     length: float = Field(default=0.2, ge=0, description="Change borne in words of an answer, as a share of before.")
     entropy: float = Field(default=0.15, ge=0, description="Change borne in token entropy, as a share of before.")
     novelty: float = Field(default=0.03, ge=0, lt=1, description="Change borne in the share of new questions.")
-    discrepancy: float = Field(default=0.1, ge=0, description="Maximum mean discrepancy borne, in [0, sqrt 2].")
+    discrepancy: float = Field(default=0.05, ge=0, description="Maximum mean discrepancy borne, in [0, sqrt 2].")
     topics: int = Field(default=20, ge=2, description="Clusters of the reference's questions, at most.")
     bins: int = Field(default=10, ge=2, description="Quantile bins of a continuous measure, at most.")
     examples: int = Field(default=5, ge=0, description="Ids that name a cluster or new questions.")

@@ -76,6 +76,14 @@ def test_what_is_withheld_changes_abstention_alone() -> None:
     assert found["support"].records[1] == pytest.approx(240, abs=40)
 
 
+def test_statements_of_what_was_withheld_do_not_count() -> None:
+    drafts = [
+        each if each.answerable else replace(each, statements=9, unsupported=9, words=900, entropy=9.0)
+        for each in stream(4, 400, Habits(abstention=0.4), name="b")
+    ]
+    assert [name for name, each in _judged(stream(3, 800), drafts).items() if each.alarm] == ["abstention"]
+
+
 def test_a_change_that_is_borne_is_no_alarm_however_sure() -> None:
     found = _judged(stream(5, 20_000), stream(6, 20_000, Habits(support=0.785), name="b"))["support"]
     assert found.p is not None

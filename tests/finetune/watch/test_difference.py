@@ -24,6 +24,13 @@ def test_rare_shares_have_the_p_value_of_counting() -> None:
         assert exact / 2.5 <= found.p <= exact * 2.5, (hits, hits_now)
 
 
+@pytest.mark.parametrize(("hits", "hits_now"), [(5, 3), (10, 4), (20, 6)])
+def test_windows_of_very_different_sizes_have_skewed_chances(hits: int, hits_now: int) -> None:
+    found = difference(_shares(hits, 2_000), _shares(hits_now, 100), share=True, step=1.0)
+    exact = _fisher(hits, 2_000, hits_now, 100)
+    assert exact <= found.p <= exact * 4, "on the careful side"
+
+
 def test_a_mean_by_hand() -> None:
     one, other = np.array([1.0, 2.0, 3.0, 4.0] * 20), np.array([2.0, 3.0, 4.0, 5.0] * 10)
     found = difference(_alone(one), _alone(other))
