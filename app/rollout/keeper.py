@@ -163,7 +163,8 @@ class RolloutKeeper:
             await self._deployments.unwant(each.id, error.message)
         else:
             await self._deployments.problem(each.id, error.message)
-        self._alarm.raise_("cannot_be_loaded", each, error.message)
+        if error.message != each.problem:  # it is tried again and again, and said once
+            self._alarm.raise_("cannot_be_loaded", each, error.message)
 
     async def _left(self, each: Deployment, needed: bool) -> None:
         if needed or self._hands.stays(each.version) or not await self._hands.anywhere(each.version):

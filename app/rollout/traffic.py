@@ -7,9 +7,8 @@ answer, what was read last holds.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,12 +56,15 @@ class Traffic:
         self._champions = {each.scope: each for each in live if each.stage == "champion"}
         self._trials = {each.scope: each for each in live if each.stage in ON_TRIAL}
 
-    async def keep_reading(self, after: Callable[[], None] = lambda: None) -> None:
+    async def keep_reading(self) -> None:
         """Reads them again and again, until it is cancelled."""
         while True:
-            with contextlib.suppress(FootnoteError):
+            try:
                 await self.read()
-                after()
+            except FootnoteError as error:
+                log.debug("deployments cannot be read: %s", error)
+            except Exception:
+                log.exception("deployments cannot be read")
             await asyncio.sleep(READ_EVERY)
 
     def champion(self, principal: Principal, collections: Sequence[str] = ()) -> str | None:

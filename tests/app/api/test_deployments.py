@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 
 from app.adapters import Adapters
 from app.settings import AuthSettings, Settings
+from finetune.registry import Registry
 from finetune.settings import FinetuneSettings, RolloutSettings
+from tests.app.api.test_adapters import serving
+from tests.scripted_engine import ScriptedEngine, adapter_folder, scripted_engine
 
 GOOD, BAD = "hr@aaaaaaaaaaaaaaaa", "hr@bbbbbbbbbbbbbbbb"
 FIXED = {GOOD: "/adapters/good", BAD: "/adapters/bad"}
@@ -225,3 +229,87 @@ async def test_a_share_grows_and_keeps_whom_it_had(office: Any) -> None:
     assert (grown["stage"], grown["share"]) == ("canary", 1.0)
     await ask(office)
     assert office.generator.requests[0].adapter == GOOD
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[ScriptedEngine]:
+    async with scripted_engine() as made:
+        yield made
+
+
+@pytest.fixture
+async def served(make_world: Any, engine: ScriptedEngine, keys: Any, tmp_path: Path) -> AsyncIterator[Any]:
+    """A server before an engine that adapters are loaded onto, and two versions in the registry."""
+    async with make_world(auth=AuthSettings(keys=keys), serving=serving(engine, None)) as world:
+        registry = Registry(root=tmp_path / "finetune" / "registry")
+        world.versions = []
+        for weights in (b"first", b"second"):
+            source = tmp_path / weights.decode()
+            adapter_folder(source, weights)
+            world.versions.append(registry.publish("hr", "adapter", source, {"kind": "adapter"}, "").name)
+        world.root = world.as_("root-key-0123456789")
+        yield world
+
+
+async def settled(office: Any, engine: ScriptedEngine, *names: str) -> None:
+    """Returns once the engine serves these and no others, and nothing is in hand."""
+    async with asyncio.timeout(60):
+        while set(engine.adapters) != set(names) or any(
+            each["leaving"] or each["wanted"] for each in (await call(office, "GET"))["items"]
+        ):
+            await asyncio.sleep(0.05)
+
+
+async def test_engines_serve_what_is_in_service_and_no_more(served: Any, engine: ScriptedEngine) -> None:
+    first, second = served.versions
+    await start(served, first, "champion")
+    assert set(engine.adapters) == {first}
+    trial = await start(served, second, "canary")
+    assert set(engine.adapters) == {first, second}
+    await call(served, "POST", f"/{trial['id']}/rollback")
+    await settled(served, engine, first)
+    await call(served, "POST", "/rollback")
+    await settled(served, engine)
+    asked = [path for path in engine.asked if "lora" in path]
+    assert asked.count("/v1/unload_lora_adapter") == 2
+
+
+async def test_what_an_engine_has_lost_is_loaded_again(served: Any, engine: ScriptedEngine) -> None:
+    first, _ = served.versions
+    await start(served, first, "champion")
+    engine.adapters.clear()  # it was killed, and is back
+    await settled(served, engine, first)
+
+
+async def test_what_an_engine_refuses_is_said_and_goes_no_further(served: Any, engine: ScriptedEngine) -> None:
+    first, _ = served.versions
+    engine.refuses = True
+    made = await call(served, "POST", "", 201, version=first, ungated="tried in a test", stage="canary")
+    async with asyncio.timeout(60):
+        while not (found := await call(served, "GET", f"/{made['id']}"))["problem"]:
+            await asyncio.sleep(0.05)
+    assert "did not take" in found["problem"]
+    assert found["stage"] == "candidate"
+
+
+async def test_damaged_files_are_never_loaded(served: Any, engine: ScriptedEngine, tmp_path: Path) -> None:
+    first, _ = served.versions
+    (tmp_path / "finetune" / "registry" / first / "adapter_model.safetensors").write_bytes(b"others")
+    made = await call(served, "POST", "", 201, version=first, ungated="tried in a test")
+    async with asyncio.timeout(60):
+        while (found := await call(served, "GET", f"/{made['id']}"))["wanted"]:
+            await asyncio.sleep(0.05)
+    assert "damaged" in found["problem"]
+    assert (found["stage"], engine.adapters) == ("candidate", {})
+
+
+async def test_the_former_champion_is_loaded_before_it_answers(served: Any, engine: ScriptedEngine) -> None:
+    first, second = served.versions
+    await start(served, first, "champion")
+    await start(served, second, "champion")
+    await settled(served, engine, second)
+    await call(served, "POST", "/rollback")
+    assert first in engine.adapters
+    listed = {each["version"]: each["stage"] for each in (await call(served, "GET"))["items"]}
+    assert listed == {first: "champion", second: "rolled_back"}
+    await settled(served, engine, first)
