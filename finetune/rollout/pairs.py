@@ -3,8 +3,9 @@
 *Questions*: both arms answered the same one. Who is asked beside is decided before either has answered, so that what
 comes of it cannot choose its pairs. *Neighbours*: an answer shown by one arm with the latest of the other that is in no
 pair yet, for what would not be fair between an answer that a person waits for and one that nobody does.
-People are in an arm by chance, and neighbours meet the same load, whatever the hour. What comes later never changes a
-pair that there is.
+People are in an arm by chance, and neighbours meet the same load, whatever the hour. But who asks for long answers
+goes on to do so, in the same arm: only their first ones count among neighbours. What comes later never changes a pair
+that there is.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ Pair = tuple[Observation, Observation]
 """The candidate's and the champion's."""
 _NEAR = 20
 """So many of one arm wait for one of the other; the oldest gives way."""
+FIRST = 5
+"""Answers of one person among neighbours. A habit is worth as many bets, which are not fair once it is known: with many
+of them, one arm's patient people are taken for a slow candidate. So few alone reach no limit."""
 
 
 def question_pairs(observations: Iterable[Observation], per_person: int) -> list[Pair]:
     """Both arms' answers to the same question, in the order in which the second came; at most `per_person` of one
-    person, so that nobody decides alone."""
+    person. Habits are the same for both arms here, but who repeats a question repeats its pair: a dozen that could not
+    be worse are a breach on their own."""
     waiting: dict[str, Observation] = {}
     pairs: list[Pair] = []
     count: Counter[str] = Counter()
@@ -40,14 +45,14 @@ def question_pairs(observations: Iterable[Observation], per_person: int) -> list
 
 
 def neighbour_pairs(observations: Iterable[Observation], per_person: int) -> list[Pair]:
-    """Answers that were shown and did not fail, each with the nearest of the other arm; at most `per_person` of one
-    person."""
+    """Answers that were shown and did not fail, each with the nearest of the other arm; of one person the first
+    `per_person`, and never more than `FIRST`."""
     count: Counter[str] = Counter()
     shown = []
     for each in observations:
         if each.shown and each.figures.failed is None:
             count[each.principal_id] += 1
-            if count[each.principal_id] <= per_person:
+            if count[each.principal_id] <= min(per_person, FIRST):
                 shown.append(each)
     return _neighbours(shown)
 
@@ -70,4 +75,4 @@ def _neighbours(coming: Iterable[_T]) -> list[tuple[_T, _T]]:
     return pairs
 
 
-__all__ = ["Pair", "neighbour_pairs", "question_pairs", "thumb_pairs"]
+__all__ = ["FIRST", "Pair", "neighbour_pairs", "question_pairs", "thumb_pairs"]

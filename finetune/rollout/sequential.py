@@ -35,19 +35,21 @@ class Evidence:
 def evidence(differences: Sequence[float], tolerance: float, limit: float) -> Evidence:
     """The capital of betting that differences in [-1, 1] exceed `tolerance` in the mean, from 1 on.
 
-    A share 1/(t(t+1)) of it waits for the t-th observation, so that harm which begins late is found as well: until then
-    it is in no bet, and loses none. Raises `ValueError` for a difference outside [-1, 1].
+    After t observations a share log 2 / log(t + 2) of it is in no bet yet, and loses none: with each observation some
+    of it begins, so that harm which begins late is found as well. Raises `ValueError` for a difference outside [-1, 1].
     """
     values = (np.asarray(differences, dtype=float) + 1.0) / 2.0
     if values.size and not (values.min() >= 0.0 and values.max() <= 1.0):
         raise ValueError("differences lie in [-1, 1]")
     mean = (min(tolerance, 0.999) + 1.0) / 2.0
+    waiting = np.log(2.0) / np.log(np.arange(values.size + 1) + 2.0)
+    begins = -np.diff(waiting)
     staked = np.zeros_like(_STAKES)
     value = peak = 1.0
     crossed = None
     for number, gain in enumerate((values - mean) / mean, start=1):
-        staked = np.minimum((staked + 1.0 / (number * (number + 1))) * (1.0 + _STAKES * gain), _ENOUGH)
-        value = float(staked.mean()) + 1.0 / (number + 1)
+        staked = np.minimum((staked + begins[number - 1]) * (1.0 + _STAKES * gain), _ENOUGH)
+        value = float(staked.mean() + waiting[number])
         peak = max(peak, value)
         if crossed is None and value >= limit:
             crossed = number

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
@@ -16,6 +18,24 @@ RULES = GuardRules()
 def test_the_same_version_against_itself_is_left_alone() -> None:
     alarms = [judge(*_seen(seed, 800, share=0.1 if seed % 2 else 0.5), RULES).breached for seed in range(200)]
     assert sum(bool(each) for each in alarms) <= 0.05 * 200
+
+
+def test_one_person_who_waits_long_is_no_slow_candidate() -> None:
+    trial = play(23, 600, share=0.3, people=10)
+    loud = next(each.principal_id for each in trial.observations if each.arm == "candidate")
+    patient = [_slowed(each) if each.principal_id == loud else each for each in trial.observations]
+    assert "latency" not in judge(patient, trial.thumbs, RULES).breached
+    everybody = [_slowed(each) if each.arm == "candidate" else each for each in trial.observations]
+    assert "latency" in judge(everybody, trial.thumbs, RULES).breached
+
+
+@pytest.mark.slow
+def test_what_is_as_much_worse_as_is_borne_is_left_alone() -> None:
+    borne = Harm(
+        support=RULES.support, abstention=RULES.abstention, invalid=RULES.invalid, failures=RULES.failures
+    )  # fmt: skip
+    alarms = [judge(*_seen(1000 + seed, 800, borne), RULES).breached for seed in range(100)]
+    assert sum(bool(each) for each in alarms) <= 0.05 * 100
 
 
 @pytest.mark.parametrize(
@@ -64,6 +84,10 @@ def test_rules_that_cannot_be_are_refused() -> None:
     for wrong in ({"alpha": 0.0}, {"latency_factor": 1.0}, {"speed": 2}):
         with pytest.raises(ValidationError):
             GuardRules.model_validate(wrong)
+
+
+def _slowed(each: Observation) -> Observation:
+    return replace(each, figures=replace(each.figures, milliseconds=20 * each.figures.milliseconds))
 
 
 def _seen(seed: int, answers: int, harm: Harm = NONE, share: float = 0.5) -> tuple[list[Observation], list[Thumb]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -9,11 +11,22 @@ from finetune.rollout.sequential import evidence, interval
 
 
 def test_capital_is_what_bets_make_of_it() -> None:
-    # Of the capital one half is staked on the first observation, in eight equal parts; a gain of 1 pays each its stake.
-    stakes = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9])
-    assert evidence([1.0], 0.0, 100).value == pytest.approx(0.5 * (1 + stakes).mean() + 0.5)
-    assert evidence([-1.0], 0.0, 100).value == pytest.approx(0.5 * (1 - stakes).mean() + 0.5)
+    # The mean of the stakes 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9 is 0.3525, that of their squares 0.215675. Of the
+    # capital 1 - log 2 / log 3 = 0.36907 is staked on the first observation, log 2 / log 3 - 1 / 2 = 0.13093 more on
+    # the second; a gain of 1 pays each its stake.
     assert evidence([], 0.0, 100).value == 1.0
+    assert evidence([1.0], 0.0, 100).value == pytest.approx(1 + 0.36907 * 0.3525, abs=1e-5)
+    assert evidence([-1.0], 0.0, 100).value == pytest.approx(1 - 0.36907 * 0.3525, abs=1e-5)
+    both = 0.5 + 0.36907 * (1 + 2 * 0.3525 + 0.215675) + 0.13093 * 1.3525
+    assert evidence([1.0, 1.0], 0.0, 100).value == pytest.approx(both, abs=1e-5)
+    # With 0.2 borne, what is bet on is (d - 0.2) / 1.2.
+    assert evidence([0.5], 0.2, 100).value == pytest.approx(1 + 0.36907 * 0.3525 * 0.25, abs=1e-5)
+
+
+def test_what_is_fair_gains_nothing_in_the_mean() -> None:
+    # All 2^10 outcomes of ten fair coins: the capital is a martingale, exactly.
+    outcomes = np.array(list(itertools.product([-1.0, 1.0], repeat=10)))
+    assert np.mean([evidence(each, 0.0, 100).value for each in outcomes]) == pytest.approx(1.0)
 
 
 def test_a_difference_outside_is_refused() -> None:
