@@ -191,7 +191,7 @@ async def test_a_refusal_says_what_to_do_and_keeps_the_servers_words(
     host.scripts = [(status, ['{"error": "the inside story"}'])]
     with pytest.raises(GeneratorUnavailable, match=advice) as raised:
         await make().complete(asked())
-    assert isinstance(raised.value, GeneratorRefused) == ((status in (400, 404)))  # those are about the request
+    assert isinstance(raised.value, GeneratorRefused) == (status in (400, 404))  # those are about the request
     assert "inside story" not in raised.value.message
     assert "inside story" in caplog.text
     assert len(host.requests) == 1
