@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from app.answer_cache import Answering
 from app.rollout.measuring import failed_with, figures_of
 from app.rollout.traffic import Choice, Traffic
-from core.errors import FootnoteError, GenerationInvalid, GeneratorBusy, NotFound, Unavailable
+from core.errors import FootnoteError, GenerationInvalid, GeneratorBusy, GeneratorRefused, NotFound, Unavailable
 from core.types import AnswerEvent
 from finetune.rollout.assign import in_share
 from finetune.rollout.stages import Arm, Figures
@@ -48,10 +48,11 @@ class RollingAnswers:
     async def run(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
         """As the one behind it. Who asks for an adapter by name gets that one, and nothing is measured."""
         if request.adapter is not None:
-            choice = Choice(adapter=request.adapter)
+            events_of = self.answering.run(request)
         else:
             choice = self.traffic.choose(request.principal, request.collections)
-        async with aclosing(self._run(replace(request, adapter=choice.adapter), choice)) as events:
+            events_of = self._run(replace(request, adapter=choice.adapter), choice)
+        async with aclosing(events_of) as events:
             async for event in events:
                 yield event
 
@@ -64,8 +65,9 @@ class RollingAnswers:
     async def _run(self, request: AnswerRequest, choice: Choice) -> AsyncGenerator[AnswerEvent]:
         # Before either has answered: what comes of one may not choose which are compared.
         compared = choice.trial is not None and self._takes(request, choice)
+        write = self.answering.run if choice.arm == "candidate" else self._as_champion
         try:
-            async with aclosing(self.answering.run(request)) as events:
+            async with aclosing(write(request)) as events:
                 async for event in events:
                     if event.name == "failed" and choice.arm == "candidate":
                         continue  # the champion's own account follows
@@ -82,12 +84,39 @@ class RollingAnswers:
                     self._begin_beside(request, choice)
                 raise
             log.warning("%s failed on a question, the champion answers it: %s", choice.adapter, error)
-        async with aclosing(self.answering.run(replace(request, adapter=choice.other))) as events:
+        async with aclosing(self._as_champion(replace(request, adapter=choice.other))) as events:
             async for event in events:
                 if event.name == "done" and compared:
                     figures = figures_of(event.data["answer"], event.data["trace"])
                     await self._note(request, choice, "champion", False, figures)
                 yield event
+
+    async def _as_champion(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
+        """Written by a champion; where an engine does not know it, because it was just started, by the base, which says
+        so, until it is loaded again."""
+        if request.adapter is None:
+            async with aclosing(self.answering.run(request)) as events:
+                async for event in events:
+                    yield event
+            return
+        failed = None
+        try:
+            async with aclosing(self.answering.run(request)) as events:
+                async for event in events:
+                    if event.name == "failed":
+                        failed = event
+                    else:
+                        yield event
+            return
+        except GeneratorRefused as error:
+            log.warning("the champion %s is refused, the base answers: %s", request.adapter, error)
+        except FootnoteError:
+            if failed is not None:
+                yield failed
+            raise
+        async with aclosing(self.answering.run(replace(request, adapter=self.base))) as events:
+            async for event in events:
+                yield _said_to_be(event, "champion_missing")
 
     async def _measured(self, request: AnswerRequest, choice: Choice, done: Any, compared: bool) -> None:
         if done["trace"].reused is not None:
@@ -130,6 +159,13 @@ class RollingAnswers:
             await self.observe(choice, request.id, request.principal.id, arm, shown, figures)
         except FootnoteError as error:  # an answer is worth more than its measure
             log.warning("an observation of %s cannot be kept: %s", choice.adapter, error)
+
+
+def _said_to_be(event: AnswerEvent, degraded: str) -> AnswerEvent:
+    if event.name != "done":
+        return event
+    answer = event.data["answer"]
+    return replace(event, data={**event.data, "answer": replace(answer, degraded=(*answer.degraded, degraded))})
 
 
 def _its_own(error: FootnoteError) -> bool:

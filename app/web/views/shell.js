@@ -32,6 +32,9 @@ const VIEWS = [
   ["/finetune/datasets/:version", "finetune", () => import("./finetune/dataset.js")],
   ["/finetune/runs/:name", "finetune", () => import("./finetune/run.js")],
   ["/finetune/versions/:title/:version", "finetune", () => import("./finetune/version.js")],
+  ["/finetune/rollout", "finetune", () => import("./finetune/rollout.js")],
+  ["/finetune/deployments/:id", "finetune", () => import("./finetune/deployment.js")],
+  ["/finetune/gates/:id", "finetune", () => import("./finetune/gate.js")],
 ];
 
 /** The view at a path: `{name, load, parameters}`. */

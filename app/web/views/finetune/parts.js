@@ -25,10 +25,10 @@ export function ForAdministrators({ children }) {
   return html`<${Empty} icon="layers" title=${t("finetune.refused")}><p>${t("finetune.refused_text")}</p><//>`;
 }
 
-/** The page of one thing: a way back, its name, what can be done with it. */
-export const Page = ({ title, actions, children }) =>
+/** The page of one thing: a way back (`[address, name]`), its name, what can be done with it. */
+export const Page = ({ title, actions, children, back: [address, name] = ["/finetune", t("nav.finetune")] }) =>
   html`<div class="view learning">
-    <p class="learning-back"><a href="/finetune"><${Icon} name="chevron-left" />${t("nav.finetune")}</a></p>
+    <p class="learning-back"><a href=${address}><${Icon} name="chevron-left" />${name}</a></p>
     <header class="view-head">
       <h1><${Versioned} name=${title} /></h1>
       <div class="learning-actions">${actions}</div>
