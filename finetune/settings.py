@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from finetune.rollout.guards import GuardRules
+from finetune.rollout.rules import GuardRules
 from finetune.watch.rules import WatchRules
 
 
