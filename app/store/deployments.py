@@ -1,18 +1,20 @@
 """Deployments: which version is at which stage in which scope, how it came there, and what was observed of trials.
 
 A stage changes in one transaction with everything that belongs to it, so that whoever is killed leaves one stage or
-the next. Two who change the same deployment at once are one after the other; the second is told what it finds.
+the next. Two who change something in the same scope at once are one after the other, and the second is told what it
+finds: rows alone would not do, because what is checked is that there is none of some kind.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,6 +35,9 @@ from finetune.rollout.stages import (
     Thumb,
     check_move,
 )
+
+_KIND = 46_072  # the first half of an advisory lock's key; presences have another
+_TURN = text("SELECT pg_advisory_xact_lock(:kind, :key)")
 
 
 class Deployments:
@@ -67,11 +72,17 @@ class Deployments:
 
     async def former(self, scope: str) -> list[Deployment]:
         """Those that were champion of a scope and are no more, the last one first."""
-        was = select(deployment_changes.c.deployment_id).where(deployment_changes.c.after == "champion")
+        became = (
+            select(deployment_changes.c.deployment_id, func.max(deployment_changes.c.number).label("number"))
+            .where(deployment_changes.c.after == "champion")
+            .group_by(deployment_changes.c.deployment_id)
+            .subquery()
+        )
         statement = (
             select(deployments)
-            .where(deployments.c.scope == scope, deployments.c.stage != "champion", deployments.c.id.in_(was))
-            .order_by(deployments.c.changed_at.desc(), deployments.c.id)
+            .join(became, became.c.deployment_id == deployments.c.id)
+            .where(deployments.c.scope == scope, deployments.c.stage != "champion")
+            .order_by(became.c.number.desc())
         )
         async with self._database.read() as connection:
             return [_deployment(row) for row in (await connection.execute(statement)).all()]
@@ -106,7 +117,8 @@ class Deployments:
             (deployments.c.scope == scope) & (deployments.c.version == version) & (deployments.c.stage == "candidate")
         )
         async with self._database.write() as connection:
-            found = (await connection.execute(select(deployments.c.id).where(same).with_for_update())).scalar()
+            await _turn(connection, scope)
+            found = (await connection.execute(select(deployments.c.id).where(same))).scalar()
             if found is not None:
                 await connection.execute(update(deployments).where(deployments.c.id == found).values(**said))
                 return await _one(connection, found)
@@ -120,11 +132,12 @@ class Deployments:
 
     async def want(self, deployment_id: str, stage: Stage, by: str, why: str) -> Deployment:
         """Says where it is to go. Raises `NotFound`, and `Conflict` where that cannot follow or another is in the way
-        in its scope."""
+        in its scope; nothing is in the way of going out of service."""
         async with self._database.write() as connection:
             found = await _held(connection, deployment_id)
             check_move(found.stage, stage)
-            await _check_free(connection, found)
+            if stage in SERVED:
+                await _check_free(connection, found)
             values = {"wanted": stage, "by": by, "why": why, "problem": None, "leaving": False}
             return await _changed(connection, deployment_id, values)
 
@@ -144,7 +157,8 @@ class Deployments:
                 raise Conflict(f"{found.version} is wanted nowhere any more.")
             if found.wanted == "champion":
                 await _retire_champion(connection, found, by)
-            values = {"stage": found.wanted, "wanted": None, "problem": None, "leaving": False}
+            leaving = found.wanted not in SERVED
+            values = {"stage": found.wanted, "wanted": None, "problem": None, "leaving": leaving}
             await _note(connection, deployment_id, by, found.stage, found.wanted, why, figures)
             return await _changed(connection, deployment_id, values)
 
@@ -152,7 +166,11 @@ class Deployments:
         self, deployment_id: str, by: str, why: str, figures: Mapping[str, Any], *, restore: str | None = None
     ) -> Deployment:
         """Takes it out of service, and has a former champion answer in the same moment (`restore`, a deployment's id),
-        which whoever calls this has had loaded. Raises `NotFound`, `Conflict` where it is not in service."""
+        which whoever calls this has had loaded. Without one the scope has no champion: what the settings name answers.
+
+        One that is only wanted stays at its stage, wanted no more. Raises `NotFound`, and `Conflict` where it is not in
+        service, or `restore` never was champion of its scope.
+        """
         async with self._database.write() as connection:
             found = await _held(connection, deployment_id)
             if found.stage not in SERVED:
@@ -162,8 +180,8 @@ class Deployments:
             values = {"stage": "rolled_back", "wanted": None, "leaving": True, "why": why, "problem": None}
             ended = await _changed(connection, deployment_id, values)
             await _note(connection, deployment_id, by, found.stage, "rolled_back", why, figures)
-            if restore is not None and found.stage == "champion":
-                await _restore(connection, restore, ended, by)
+            if restore is not None:
+                await _restore(connection, restore, found, by)
             return ended
 
     async def set_share(self, deployment_id: str, share: float, by: str) -> Deployment:
@@ -247,12 +265,16 @@ async def _one(connection: AsyncConnection, deployment_id: str) -> Deployment:
 
 
 async def _held(connection: AsyncConnection, deployment_id: str) -> Deployment:
-    """One that nobody else changes until this transaction has ended."""
-    statement = select(deployments).where(deployments.c.id == deployment_id).with_for_update()
-    row = (await connection.execute(statement)).first()
-    if row is None:
-        raise NotFound(f"There is no deployment {deployment_id[:80]}; GET /v1/deployments lists them.")
-    return _deployment(row)
+    """One in whose scope nobody else changes a stage until this transaction has ended."""
+    await _turn(connection, (await _one(connection, deployment_id)).scope)  # a scope stays what it is
+    return await _one(connection, deployment_id)
+
+
+async def _turn(connection: AsyncConnection, scope: str) -> None:
+    """Waits until nobody else changes this scope. On SQLite the transaction itself has waited for that."""
+    if connection.dialect.name == "postgresql":
+        key = zlib.crc32(scope.encode()) - 2**31  # into the range of PostgreSQL's integers
+        await connection.execute(_TURN, {"kind": _KIND, "key": key})
 
 
 async def _changed(connection: AsyncConnection, deployment_id: str, values: Mapping[str, Any]) -> Deployment:
@@ -260,7 +282,7 @@ async def _changed(connection: AsyncConnection, deployment_id: str, values: Mapp
         await connection.execute(
             update(deployments).where(deployments.c.id == deployment_id).values(**{**values, "changed_at": codec.now()})
         )
-    except IntegrityError:  # somebody was quicker between the check and this
+    except IntegrityError:
         raise Conflict(
             "Another version is at this stage in this scope already. Look at the list, and try again."
         ) from None
@@ -284,14 +306,8 @@ async def _check_free(connection: AsyncConnection, found: Deployment) -> None:
 
 
 async def _retire_champion(connection: AsyncConnection, successor: Deployment, by: str) -> None:
-    statement = (
-        select(deployments)
-        .where(
-            deployments.c.scope == successor.scope,
-            deployments.c.stage == "champion",
-            deployments.c.id != successor.id,
-        )
-        .with_for_update()
+    statement = select(deployments.c.id).where(
+        deployments.c.scope == successor.scope, deployments.c.stage == "champion", deployments.c.id != successor.id
     )
     for row in (await connection.execute(statement)).all():
         why = f"{successor.version} took its place"
@@ -300,7 +316,19 @@ async def _retire_champion(connection: AsyncConnection, successor: Deployment, b
 
 
 async def _restore(connection: AsyncConnection, former_id: str, instead_of: Deployment, by: str) -> None:
-    former = await _held(connection, former_id)
+    """Has a former champion answer again. It shares its scope, and so its turn, with what it comes in place of."""
+    former = await _one(connection, former_id)
+    if instead_of.stage != "champion":
+        raise Conflict(f"{instead_of.version} is no champion but in {instead_of.stage}: nothing takes its place.")
+    was = select(deployment_changes.c.number).where(
+        deployment_changes.c.deployment_id == former_id, deployment_changes.c.after == "champion"
+    )
+    known = (await connection.execute(was.limit(1))).first() is not None
+    if not known or former.scope != instead_of.scope or former.id == instead_of.id:
+        raise Conflict(
+            f"{former.version} never was the champion of {instead_of.scope} before {instead_of.version}; the history "
+            "lists those that were."
+        )
     check_move(former.stage, "champion")
     why = f"back in place of {instead_of.version}"
     await _changed(connection, former_id, {"stage": "champion", "wanted": None, "leaving": False, "why": why})

@@ -92,6 +92,67 @@ async def test_a_champion_takes_the_place_of_the_one_before(kit):
     assert [each.id for each in await kit.store.deployments.live()] == [first.id]
 
 
+async def test_former_champions_come_in_the_order_in_which_they_were(kit):
+    first, second = await at(kit, "champion", A), await at(kit, "champion", B)
+    await at(kit, "champion", C)
+    await kit.store.deployments.set_share(first.id, 0.2, "ana")  # changed last, and champion longest ago
+    assert [each.id for each in await kit.store.deployments.former("*")] == [second.id, first.id]
+    assert await kit.store.deployments.former("group:hr") == []
+
+
+async def test_only_a_former_champion_of_the_scope_is_restored(kit):
+    champion, never = await at(kit, "champion", A), await made(kit, B)
+    elsewhere = await at(kit, "champion", B, scope="group:hr")
+    await kit.store.deployments.roll_back(elsewhere.id, "ana", "", {})
+    for wrong in (never.id, elsewhere.id, champion.id):
+        with pytest.raises(Conflict, match="never was the champion"):
+            await kit.store.deployments.roll_back(champion.id, "ana", "", {}, restore=wrong)
+    with pytest.raises(NotFound):
+        await kit.store.deployments.roll_back(champion.id, "ana", "", {}, restore="nothing")
+    assert (await kit.store.deployments.get(champion.id)).stage == "champion", "what is refused changes nothing"
+    trial = await at(kit, "canary", C)
+    with pytest.raises(Conflict, match="no champion"):
+        await kit.store.deployments.roll_back(trial.id, "ana", "", {}, restore=elsewhere.id)
+    await kit.store.deployments.roll_back(trial.id, "ana", "", {})
+    await kit.store.deployments.roll_back(champion.id, "ana", "", {})
+    live = await kit.store.deployments.live()
+    assert [each for each in live if each.stage in ("canary", "champion")] == []
+
+
+async def test_what_is_retired_leaves_the_engines_and_nothing_is_in_its_way(kit):
+    champion, _ = await at(kit, "champion", A), await at(kit, "canary", B)
+    await kit.store.deployments.want(champion.id, "retired", "ana", "enough")
+    retired = await kit.store.deployments.reach(champion.id, "ana", "enough", {})
+    assert (retired.stage, retired.leaving) == ("retired", True)
+
+
+async def test_a_way_that_was_begun_is_taken_back(kit):
+    candidate = await made(kit)
+    await kit.store.deployments.want(candidate.id, "champion", "ana", "")
+    ended = await kit.store.deployments.roll_back(candidate.id, "ana", "", {})
+    assert (ended.stage, ended.wanted, ended.leaving) == ("candidate", None, True)
+
+
+async def test_a_share_and_a_problem_are_told(kit):
+    trial = await at(kit, "canary")
+    assert (await kit.store.deployments.set_share(trial.id, 0.5, "ben")).share == 0.5
+    newest = (await kit.store.deployments.history(limit=1))[0]
+    assert (newest.by, newest.before, newest.after, newest.why) == ("ben", "canary", "canary", "share 0.1 to 0.5")
+    for problem in ("an engine is away", None):
+        await kit.store.deployments.problem(trial.id, problem)
+        assert (await kit.store.deployments.get(trial.id)).problem == problem
+    with pytest.raises(NotFound):
+        await kit.store.deployments.set_share("nothing", 0.5, "ben")
+
+
+async def test_a_list_begins_with_what_changed_last(kit):
+    first, second, third = [await made(kit, version, scope) for version, scope in ((A, "*"), (B, "*"), (C, "group:hr"))]
+    await kit.store.deployments.want(first.id, "shadow", "ana", "")
+    assert [each.id for each in await kit.store.deployments.newest()] == [first.id, third.id, second.id]
+    assert [each.id for each in await kit.store.deployments.newest(scope="*", limit=1)] == [first.id]
+    assert {each.scope for each in await kit.store.deployments.history(scope="group:hr")} == {"group:hr"}
+
+
 async def test_many_at_once_are_one_after_the_other(kit):
     trials = [await made(kit, version) for version in (A, B, C)]
 
@@ -111,6 +172,50 @@ async def test_many_at_once_are_one_after_the_other(kit):
     assert sum(isinstance(each, Conflict) for each in again) == 2
 
 
+async def test_of_many_who_want_their_own_at_once_one_is_let(kit):
+    for number in range(5):
+        scope = f"group:{number}"
+        candidates = [await made(kit, version, scope) for version in (A, B, C)]
+        found = await asyncio.gather(
+            *(kit.store.deployments.want(each.id, "canary", "ana", "") for each in candidates), return_exceptions=True
+        )
+        assert sorted(type(each).__name__ for each in found) == ["Conflict", "Conflict", "Deployment"]
+        assert len([each for each in await kit.store.deployments.live() if each.scope == scope]) == 1
+
+
+async def test_of_many_who_make_the_same_candidate_all_get_one(kit):
+    for number in range(5):
+        found = await asyncio.gather(*(made(kit, A, f"group:{number}") for _ in range(4)))
+        assert len({each.id for each in found}) == 1
+
+
+async def test_of_many_who_reach_one_stage_one_does(kit):
+    first, second = await at(kit, "champion", A), await made(kit, B)
+    await kit.store.deployments.want(second.id, "champion", "ana", "")
+    found = await asyncio.gather(
+        *(kit.store.deployments.reach(second.id, who, "", {}) for who in "abcd"), return_exceptions=True
+    )
+    assert sorted(type(each).__name__ for each in found) == ["Conflict"] * 3 + ["Deployment"]
+    moves = [(each.deployment_id, each.after) for each in await kit.store.deployments.history(limit=3)]
+    assert sorted(moves[:2]) == sorted([(second.id, "champion"), (first.id, "retired")])
+    assert moves[2][1] == "candidate"
+
+
+async def test_back_and_forth_at_once_leaves_one_champion(kit):
+    for number in range(5):
+        scope = f"group:{number}"
+        first, second = await at(kit, "champion", A, scope), await at(kit, "champion", B, scope)
+        await kit.store.deployments.want(first.id, "champion", "ana", "")
+        found = await asyncio.gather(
+            kit.store.deployments.reach(first.id, "ana", "", {}),
+            kit.store.deployments.roll_back(second.id, "ana", "", {}, restore=first.id),
+            return_exceptions=True,
+        )
+        assert sorted(type(each).__name__ for each in found) == ["Conflict", "Deployment"]
+        live = [each for each in await kit.store.deployments.live() if each.scope == scope]
+        assert [each.id for each in live if each.stage == "champion"] == [first.id]
+
+
 async def test_a_change_that_is_broken_off_leaves_a_whole_stage(kit):
     await at(kit, "champion", A)
     second = await made(kit, B)
@@ -124,6 +229,20 @@ async def test_a_change_that_is_broken_off_leaves_a_whole_stage(kit):
         assert [each.version for each in live if each.stage == "champion"] in ([A], [B])
         newest = (await kit.store.deployments.history(limit=1))[0]
         assert (newest.after == "champion") or live[-1].wanted == "champion"
+
+
+async def test_a_rollback_that_is_broken_off_leaves_one_champion(kit):
+    first, second = await at(kit, "champion", A), await at(kit, "champion", B)
+    roll_back = kit.store.deployments.roll_back
+    for pause in (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008):
+        task = asyncio.create_task(roll_back(second.id, "ana", "", {}, restore=first.id))
+        await asyncio.sleep(pause)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        stages = [(await kit.store.deployments.get(each.id)).stage for each in (first, second)]
+        assert stages in (["retired", "champion"], ["champion", "rolled_back"])
+        newest = [each.after for each in await kit.store.deployments.history(limit=2)]
+        assert (sorted(newest) == ["champion", "rolled_back"]) == (stages[0] == "champion")
 
 
 async def test_observations_are_kept_once_and_in_order(kit):
@@ -142,6 +261,19 @@ async def test_observations_are_kept_once_and_in_order(kit):
     assert await kit.store.deployments.forget(soon) == 0, "it is on trial"
     await kit.store.deployments.roll_back(trial.id, "ana", "", {})
     assert await kit.store.deployments.forget(soon) == 2
+
+
+async def test_observations_are_read_in_pages(kit):
+    trial, other = await at(kit, "shadow"), await at(kit, "shadow", B, scope="group:hr")
+    for number in range(5):
+        await kit.store.deployments.observe(trial.id, f"q-{number}", "ana", "champion", True, Figures(words=number))
+        await kit.store.deployments.observe(other.id, f"q-{number}", "ana", "champion", True, Figures())
+    seen, after = [], 0
+    while page := await kit.store.deployments.observations(trial.id, after, limit=2):
+        assert len(page) <= 2
+        seen += [each.figures.words for each in page]
+        after = page[-1].number
+    assert seen == [0, 1, 2, 3, 4]
 
 
 async def answered(kit, principal, answer_id):
