@@ -7,6 +7,7 @@ finds: rows alone would not do, because what is checked is that there is none of
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from collections.abc import Mapping
@@ -227,7 +228,8 @@ class Deployments:
             .limit(limit)
         )
         async with self._database.read() as connection:
-            return [_observation(row) for row in (await connection.execute(statement)).all()]
+            found = (await connection.execute(statement)).all()
+        return await asyncio.to_thread(lambda: [_observation(row) for row in found])
 
     async def thumbs(self, deployment_id: str) -> list[Thumb]:
         """The first word of each person on an answer of the trial that was shown, in the order of time."""
