@@ -22,7 +22,8 @@ WEB = Path(__file__).parent / "web"
 ADDRESSES = (
     *("/", "/c/{id}", "/agents", "/agents/{id}", "/documents", "/documents/{id}", "/search"),
     *("/answers/{id}/why", "/status", "/finetune", "/finetune/datasets/{version}", "/finetune/runs/{name}"),
-    "/finetune/versions/{title}/{version}",
+    *("/finetune/versions/{title}/{version}", "/finetune/rollout", "/finetune/gates/{id}"),
+    "/finetune/deployments/{id}",
 )
 """What the page itself makes of the address; the server sends the same document for each."""
 

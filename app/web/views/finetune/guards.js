@@ -10,16 +10,18 @@ const NARROWEST = 0.05;
 
 /** `judged` as the server tells it. */
 export function Guards({ judged: { guards, said, ready, better } }) {
+  const seen = guards.some(({ n }) => n > 0);
   const reach = reachOf(guards.flatMap((each) => each.interval ?? []), 0, NARROWEST);
   return html`<div class="rollout-guards">
     <p class="small">
       ${ready && html`<span class="badge good">${t("rollout.ready")}</span> `}
       ${better && html`<span class="badge good">${t("rollout.better")}</span> `}${said}
     </p>
-    <ul class="rollout-measures" aria-label=${t("rollout.guards")}>
-      ${guards.map((guard) => html`<${Guard} key=${guard.name} guard=${guard} reach=${reach} />`)}
-    </ul>
-    <p class="muted small">${t("rollout.guards_text")}</p>
+    ${seen &&
+    html`<ul class="rollout-measures" aria-label=${t("rollout.guards")}>
+        ${guards.map((guard) => html`<${Guard} key=${guard.name} guard=${guard} reach=${reach} />`)}
+      </ul>
+      <p class="muted small">${t("rollout.guards_text")}</p>`}
   </div>`;
 }
 
