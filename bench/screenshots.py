@@ -100,6 +100,8 @@ def learning_was_here(server: Server) -> dict[str, str]:
         return call(server, method, path, **body)
 
     learning.corrected(told, [each for each in questions() if each["answerable"]])
+    base = told("GET", "/v1/adapters")["base"]  # what answers everywhere without an engine that takes adapters
+    told("POST", "/v1/deployments", version=base, stage="champion", why="what answers until a version is better")
     return learning.learnt(told)
 
 
@@ -121,6 +123,7 @@ def views(where: dict[str, str]) -> list[View]:
         View(name="dataset", address=f"/finetune/datasets/{where['dataset']}", prepare=open_pairs),
         View(name="training", address=f"/finetune/runs/{where['training']}"),
         View(name="version", address=f"/finetune/versions/{where['version']}"),
+        View(name="rollout", address="/finetune/rollout"),
     ]
 
 

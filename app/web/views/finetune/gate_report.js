@@ -1,11 +1,11 @@
 // The report of a gate: why a candidate was stopped, and both versions measure by measure.
 import { html } from "../../lib/html.js";
-import { percent } from "./rollout_parts.js";
 import { t } from "../../lib/texts.js";
 import { Section, figure } from "./parts.js";
 import { measureName, saidOf } from "./gate_words.js";
 import { Slices } from "./gate_slices.js";
 import { Interval, inWords, reachOf } from "./rollout_interval.js";
+import { percent } from "./rollout_parts.js";
 
 const RATIO = /_ratio$/;
 const NARROWEST = 0.05;
