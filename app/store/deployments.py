@@ -15,7 +15,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, text, update
+from sqlalchemy import case, delete, func, insert, null, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -195,8 +195,9 @@ class Deployments:
             return await _changed(connection, deployment_id, {"share": share})
 
     async def left(self, deployment_id: str) -> None:
-        """Says that no engine has to unload it any more."""
-        await self._set(deployment_id, leaving=False, problem=None)
+        """Says that no engine has to unload it any more. Why a candidate went no further stays."""
+        kept = case((deployments.c.stage == "candidate", deployments.c.problem), else_=null())
+        await self._set(deployment_id, leaving=False, problem=kept)
 
     async def problem(self, deployment_id: str, problem: str | None) -> None:
         """Says what is in its way, or that nothing is."""

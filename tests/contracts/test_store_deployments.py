@@ -64,7 +64,9 @@ async def test_what_cannot_be_loaded_stays_where_it_is(kit):
     await kit.store.deployments.want(candidate.id, "canary", "ana", "")
     left = await kit.store.deployments.unwant(candidate.id, "its rank is 64, the engine takes 16")
     assert (left.stage, left.wanted, left.leaving) == ("candidate", None, True)
-    assert left.problem == "its rank is 64, the engine takes 16"
+    await kit.store.deployments.left(candidate.id)
+    found = await kit.store.deployments.get(candidate.id)
+    assert (found.leaving, found.problem) == (False, "its rank is 64, the engine takes 16")
 
 
 async def test_one_trial_and_one_champion_in_a_scope(kit):
