@@ -12,7 +12,7 @@ from app.rollout.hands import Hands
 from app.rollout.keeper import Noting
 from app.rollout.traffic import Traffic
 from app.store.deployments import Deployments
-from core.errors import Conflict, InvalidInput
+from core.errors import Conflict, InvalidInput, Unavailable
 from finetune.ports import Versions
 from finetune.rollout.stages import EVERYWHERE, ON_TRIAL, Deployment, Stage
 from finetune.settings import RolloutSettings
@@ -97,9 +97,7 @@ class RolloutDesk:
         if found.stage == "champion":
             restore = await self._former(found, to)
             if restore is not None and not self.hands.always(restore.version):
-                async with asyncio.timeout(_PATIENCE):
-                    if restore.version not in await self.hands.loaded():
-                        await self.hands.load(restore.version)
+                await self._have_loaded(restore.version)
         ended = await self.deployments.roll_back(
             deployment_id, who, why, {}, restore=restore.id if restore is not None else None
         )
@@ -123,6 +121,17 @@ class RolloutDesk:
         return await self.roll_back(found.id, who, why, to)
 
     # ---- checks -----------------------------------------------------------------------------------------------------
+
+    async def _have_loaded(self, version: str) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                if version not in await self.hands.loaded():
+                    await self.hands.load(version)
+        except TimeoutError:
+            raise Unavailable(
+                f"{version} could not be loaded in {_PATIENCE:g} seconds, so what answers stays. Look at the engines, and "
+                "try again."
+            ) from None
 
     async def _want(self, deployment_id: str, stage: Stage, who: str, why: str) -> Deployment:
         wanted = await self.deployments.want(deployment_id, stage, who, why)
