@@ -129,8 +129,8 @@ class RolloutDesk:
                     await self.hands.load(version)
         except TimeoutError:
             raise Unavailable(
-                f"{version} could not be loaded in {_PATIENCE:g} seconds, so what answers stays. Look at the engines, and "
-                "try again."
+                f"{version} could not be loaded in {_PATIENCE:g} seconds, so what answers stays. Look at the engines, "
+                "and try again."
             ) from None
 
     async def _want(self, deployment_id: str, stage: Stage, who: str, why: str) -> Deployment:
