@@ -53,7 +53,7 @@ def content(example: Example) -> dict[str, Any]:
         "label": example.label,
         "question": example.question,
         "query": example.question,
-        "schema": canonical(example.schema),
+        "schema": _ordered(example.schema),
         "sources": [{"id": each.id, "title": each.title, "text": each.text} for each in example.sources],
         "positives": list(example.positives),
         "negatives": list(example.negatives),
@@ -66,7 +66,7 @@ def to_row(example: Example) -> dict[str, Any]:
     lineage = {key: value for key, value in asdict(example.lineage).items() if value not in (None, ())}
     if example.lineage.at is not None:
         lineage["at"] = example.lineage.at.isoformat()
-    schema = {"schema": canonical(example.schema)} if example.schema else {}
+    schema = {"schema": _ordered(example.schema)} if example.schema else {}
     return {"id": example.id, "question": example.question, **schema, **content(example), "lineage": lineage}
 
 
@@ -87,6 +87,12 @@ def from_row(kind: ExampleKind, row: Mapping[str, Any]) -> Example:
         positives=tuple(row.get("positives", ())),
         negatives=tuple(row.get("negatives", ())),
     )
+
+
+def _ordered(schema: Mapping[str, Any]) -> str:
+    """JSON text with the keys in their own order: engines hold an output to it, and who cites before writing is another
+    writer."""
+    return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
 
 
 def _said(text: str) -> list[dict[str, str]]:
