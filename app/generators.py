@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.settings import Settings
 from core.errors import ConfigurationError
@@ -26,9 +26,9 @@ class WritingParts:
 def writing(settings: Settings, embed: Embedder) -> WritingParts:
     """The generator and what belongs to it. Raises `ConfigurationError` for one that lacks a setting."""
     if settings.serving.generator == "openai_compatible":
-        return _endpoint(settings.serving.endpoint)
+        return _scored(_endpoint(settings.serving.endpoint), settings)
     if settings.serving.generator == "local":
-        return _local(settings.serving.local)
+        return _scored(_local(settings.serving.local), settings)
     from retrieval.questions import ShortQuestions
     from serving.extractive import ExtractiveGenerator
 
@@ -58,3 +58,14 @@ def _local(settings: LocalSettings) -> WritingParts:
     model = LocalGenerator(settings)
     queue = QueuedGenerator(model, concurrency=1, waiting=settings.queue)
     return WritingParts(generator=queue, window=model, queue=queue, begin=model.begin)
+
+
+def _scored(parts: WritingParts, settings: Settings) -> WritingParts:
+    """Asks for the entropy of tokens, where the watch wants it of any."""
+    watch = settings.finetune.watch
+    if not watch.enabled or watch.entropy_share == 0:
+        return parts
+    from serving.scored import ScoredGenerator
+
+    scored = ScoredGenerator(parts.generator, share=watch.entropy_share, alternatives=watch.entropy_alternatives)
+    return replace(parts, generator=scored)

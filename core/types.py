@@ -363,16 +363,33 @@ class GeneratorInfo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Tokens read and written by a generator."""
+    """Tokens read and written by a generator. Of `scored_tokens` of those written it told how sure it was: `entropy`
+    and `surprisal` are their sums in nats."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    scored_tokens: int = 0
+    entropy: float = 0.0
+    surprisal: float = 0.0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
+            scored_tokens=self.scored_tokens + other.scored_tokens,
+            entropy=self.entropy + other.entropy,
+            surprisal=self.surprisal + other.surprisal,
         )
+
+    @property
+    def mean_entropy(self) -> float | None:
+        """Nats a token; None where nothing was told of any."""
+        return self.entropy / self.scored_tokens if self.scored_tokens else None
+
+    @property
+    def mean_surprisal(self) -> float | None:
+        """Nats a token; None where nothing was told of any."""
+        return self.surprisal / self.scored_tokens if self.scored_tokens else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -497,7 +514,8 @@ class GenerationRequest:
     as data what the prompt says as prose, for generators that do not read prose; `steps` are those that an agent took
     on this question so far, and `sources` what they made citable. `timeout` is in seconds. `caller` is
     whose turn it takes where requests wait for one another; requests of one `scope` may share what an engine remembers
-    of prompts, because whoever sent them may read the same.
+    of prompts, because whoever sent them may read the same. `alternatives` is how many likely tokens it weighs at each
+    place to tell how sure it was (`Usage.entropy`); 0, or a generator without a model, tells nothing.
     """
 
     task: GenerationTask
@@ -513,6 +531,7 @@ class GenerationRequest:
     timeout: float = 60.0
     caller: str = ""
     scope: str = ""
+    alternatives: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -215,6 +215,18 @@ class WatchSettings(Room):
     answers: int = Field(default=1_000, ge=10, description="Answers of a day that are looked at, at most; by chance.")
     days: int = Field(default=30, ge=1, le=400, description="Days that figures are told of.")
     probes: int = Field(default=40, ge=0, le=1_000, description="Anchors that each look asks; 0: none.")
+    remind_days: float = Field(
+        default=7.0, ge=0, description="Days between two reminders of a drift that lasts; 0: it is said once."
+    )
+    entropy_share: float = Field(
+        default=0.25,
+        ge=0,
+        le=1,
+        description="Share of answers whose tokens a model is asked how sure it was of; an engine works for it.",
+    )
+    entropy_alternatives: int = Field(
+        default=10, ge=1, le=20, description="Likeliest tokens at each place that this is told of."
+    )
     prices: dict[str, PriceSettings] = Field(
         default_factory=dict,
         description="JSON object: a model's name, or MODEL/ADAPTER, to the price of a million tokens (`prompt`, "

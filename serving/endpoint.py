@@ -33,6 +33,10 @@ _SAID = 500
 """Characters of a server's own words that are logged."""
 
 
+class Forbidden(GeneratorUnavailable):
+    """The server knows who asks, and refuses this: the key is wrong, or what is asked for is not to be had by it."""
+
+
 class Endpoint:
     """One server. Its client is made at the first call, in the event loop that uses it."""
 
@@ -157,7 +161,7 @@ class Endpoint:
             advice = "It has too much to do or is in trouble; try again in a moment."
         else:
             advice = "The server's log holds its reason."
-        kind = GeneratorRefused if status in _OF_THE_REQUEST else GeneratorUnavailable
+        kind = GeneratorRefused if status in _OF_THE_REQUEST else Forbidden if status == 403 else GeneratorUnavailable
         return kind(f"The generator refused the request ({status}). {advice}")
 
     def _not_openai(self) -> GeneratorUnavailable:

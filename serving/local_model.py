@@ -17,6 +17,7 @@ from core.errors import ConfigurationError, GenerationInvalid, GeneratorUnavaila
 from core.types import GenerationRequest, Message, Usage
 from serving.engine import HELD, PROBE
 from serving.grammar import Grammar
+from serving.likeliest import Likeliest
 from serving.local_errors import Stopped, translated
 from serving.local_files import digest_of, fetched
 from serving.local_weights import load_weights
@@ -84,7 +85,8 @@ class LocalModel:
                     f"The prompt has {len(prompt):,} tokens; the model's window of {self.window:,} has no room for it "
                     f"and {request.max_tokens:,} more. Ask for less at once, or lower FOOTNOTE_AGENTS__MAX_TOKENS."
                 )
-            heard = _Heard(ends=self._ends, bytes_of=self._grammar.written, tell=tell, stopped=stopped)
+            watched = Likeliest(request.alternatives) if request.alternatives else None
+            heard = _Heard(ends=self._ends, bytes_of=self._grammar.written, tell=tell, stopped=stopped, watched=watched)
             with self._stopping_between_layers(heard):
                 self._generate(request, adapter, prompt, heard)
         if heard.gone:
@@ -92,7 +94,8 @@ class LocalModel:
             raise Stopped
         if not heard.ended:
             raise cut_off(request.max_tokens)
-        return Written(text=heard.text, usage=Usage(prompt_tokens=len(prompt), completion_tokens=heard.count))
+        usage = Usage(prompt_tokens=len(prompt), completion_tokens=heard.count)
+        return Written(text=heard.text, usage=watched.certainty.into(usage) if watched else usage)
 
     def _generate(self, request: GenerationRequest, adapter: str | None, prompt: list[int], heard: _Heard) -> None:
         import torch
@@ -107,7 +110,7 @@ class LocalModel:
                 max_new_tokens=request.max_tokens,
                 eos_token_id=list(self._ends),
                 pad_token_id=self._ends[0],
-                logits_processor=[grammar],
+                logits_processor=[*([heard.watched] if heard.watched else []), grammar],
                 stopping_criteria=[lambda ids, *_, **__: torch.full((len(ids),), heard.done(), device=ids.device)],
                 streamer=heard,
                 **_sampling(request.temperature),
@@ -171,6 +174,7 @@ class _Heard:
     count: int = 0
     ended: bool = False
     gone: bool = False
+    watched: Likeliest | None = None
     _prompt: bool = True
     _blanks: Blanks = field(default_factory=Blanks)
     _decoder: codecs.IncrementalDecoder = field(default_factory=lambda: _UTF8("replace"))
@@ -182,6 +186,8 @@ class _Heard:
             return
         for token in value.reshape(-1).tolist():
             self.count += 1
+            if self.watched is not None:
+                self.watched.took(token)
             if token in self.ends:
                 self.ended = True
             elif piece := self._decoder.decode(self.bytes_of([token])):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
-from core.errors import GenerationInvalid, GeneratorUnavailable
-from core.types import Delta, Generation, GenerationRequest, GeneratorInfo, Message, Usage
-from serving.endpoint import BROKE_OFF, Endpoint
+from core.errors import GeneratorRefused, GeneratorUnavailable
+from core.types import Delta, Generation, GenerationRequest, GeneratorInfo, Message
+from serving.endpoint import Endpoint, Forbidden
 from serving.settings import EndpointSettings
-from serving.texts import Blanks, as_dicts, cut_off
+from serving.texts import as_dicts
+from serving.told import Told, chunk
+
+log = logging.getLogger("footnote.generator")
 
 DEFAULT_WINDOW = 8_192
 """Tokens read and written at a time where neither the settings nor the server say."""
@@ -22,30 +25,6 @@ _FRAME = 32
 """Tokens allowed for what a chat template puts around one message."""
 _SHORT = 5.0
 """Seconds for a call that a server answers at once."""
-
-
-class _Piece(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(BaseModel):
-    delta: _Piece = _Piece()
-    finish_reason: str | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class _Chunk(BaseModel):
-    """https://platform.openai.com/docs/api-reference/chat-streaming, or the error that ends a stream."""
-
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    system_fingerprint: str | None = None
-    error: Any = None
 
 
 class OpenAICompatibleGenerator:
@@ -57,6 +36,8 @@ class OpenAICompatibleGenerator:
         self._endpoint = Endpoint(settings)
         self._fingerprint: str | None = None
         self._window: int | None = settings.window
+        self._tells = True
+        """Whether it tells logarithms of probabilities, as far as is known."""
 
     @property
     def info(self) -> GeneratorInfo:
@@ -73,10 +54,10 @@ class OpenAICompatibleGenerator:
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[Delta]:
         """The output as it is written. Closing the iterator stops the engine. Raises as `complete` does."""
-        told = _Told()
-        async with aclosing(self._endpoint.events("/chat/completions", self._body(request), request.timeout)) as events:
+        told = Told()
+        async with aclosing(self._events(request)) as events:
             async for data in events:
-                for piece in told.take(_chunk(data)):
+                for piece in told.take(chunk(data)):
                     yield Delta(text=piece)
         self._fingerprint = told.fingerprint or self._fingerprint
         yield Delta(
@@ -84,7 +65,7 @@ class OpenAICompatibleGenerator:
             final=Generation(
                 text=told.whole(request.max_tokens),
                 generator=self._info(self._adapter(request.adapter), told.fingerprint),
-                usage=told.usage,
+                usage=told.certainty.into(told.usage),
             ),
         )
 
@@ -133,6 +114,36 @@ class OpenAICompatibleGenerator:
 
     # ---- parts -------------------------------------------------------------------------------------------------
 
+    async def _events(self, request: GenerationRequest) -> AsyncGenerator[str]:
+        """The events of a request. What refuses it with logarithms of probabilities is asked without; where it answers
+        then, it is never asked for them again."""
+        asked = request if self._tells else replace(request, alternatives=0)
+        deadline = time.monotonic() + request.timeout
+        try:
+            async with aclosing(self._posted(asked, request.timeout)) as events:
+                async for data in events:
+                    yield data
+            return
+        except (GeneratorRefused, Forbidden):  # before anything came
+            if not asked.alternatives:
+                raise
+        plain = replace(asked, alternatives=0)
+        async with aclosing(self._posted(plain, max(deadline - time.monotonic(), 0.001))) as events:
+            async for data in events:
+                self._tells_none()
+                yield data
+
+    def _posted(self, request: GenerationRequest, seconds: float) -> AsyncGenerator[str]:
+        return self._endpoint.events("/chat/completions", self._body(request), seconds)
+
+    def _tells_none(self) -> None:
+        if self._tells:
+            self._tells = False
+            log.warning(
+                "the model's server refuses `logprobs`: how sure the model is of its answers cannot be watched. Set "
+                "FOOTNOTE_FINETUNE__WATCH__ENTROPY_SHARE to 0 to ask for them no more"
+            )
+
     async def _models(self) -> list[Any]:
         listing = await self._endpoint.ask("GET", "/models", None, _SHORT)
         found = listing.get("data") if isinstance(listing, dict) else None
@@ -163,53 +174,11 @@ class OpenAICompatibleGenerator:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        if request.alternatives:
+            body |= {"logprobs": True, "top_logprobs": request.alternatives}
         if self._settings.flavour == "vllm" and request.scope:
             body["cache_salt"] = hashlib.sha256(request.scope.encode("utf-8", "replace")).hexdigest()
         return body | self._settings.extra
-
-
-@dataclass(kw_only=True)
-class _Told:
-    """What a stream has told so far."""
-
-    text: list[str] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
-    fingerprint: str | None = None
-    finish: str | None = None
-    blanks: Blanks = field(default_factory=Blanks)
-
-    def take(self, chunk: _Chunk) -> list[str]:
-        """The new pieces. Raises `GenerationInvalid` for a refusal or endless white space."""
-        if chunk.error is not None:
-            raise GeneratorUnavailable(BROKE_OFF)
-        self.fingerprint = chunk.system_fingerprint or self.fingerprint
-        if chunk.usage is not None:
-            self.usage = Usage(prompt_tokens=chunk.usage.prompt_tokens, completion_tokens=chunk.usage.completion_tokens)
-        pieces = []
-        for choice in chunk.choices:
-            self.finish = choice.finish_reason or self.finish
-            if choice.delta.refusal:
-                raise GenerationInvalid("The model refused to answer. Ask in other words.")
-            if piece := choice.delta.content:
-                self.blanks.watch(piece)
-                pieces.append(piece)
-        self.text += pieces
-        return pieces
-
-    def whole(self, max_tokens: int) -> str:
-        """The output at its end. Raises `GenerationInvalid` where the limit of tokens cut it off."""
-        if self.finish is None:
-            raise GeneratorUnavailable(BROKE_OFF)
-        if self.finish == "length":
-            raise cut_off(max_tokens)
-        return "".join(self.text)
-
-
-def _chunk(data: str) -> _Chunk:
-    try:
-        return _Chunk.model_validate_json(data)
-    except ValidationError:
-        raise GeneratorUnavailable("The generator's server does not speak OpenAI's protocol. Set another.") from None
 
 
 def _without_lengths(schema: Any) -> Any:

@@ -20,6 +20,7 @@ from app.beside import beside
 from app.drift.probes import probe, version_of
 from app.drift.proposing import proposal
 from app.drift.reading import seen
+from app.drift.telling import course, lasting, note_course, tell
 from app.finetune.one_at_a_time import put
 from app.finetune.places import Places
 from core.errors import Conflict, DiskFull, FootnoteError
@@ -56,14 +57,16 @@ class Drift:
         if self._hands.locked():
             raise Conflict("Somebody is looking already; ask again in a moment.")
         async with self._hands:
+            from finetune.watch.report import plain
+
             made = await self._made(services, now or datetime.now(UTC))
-            row = {**made.to_json(), "probe": await self._probed(services, made.at)}
+            probed = await self._probed(services, made.at)
+            before = lasting(await self.latest())
+            found = course(before, made, probed, self._settings.remind_days)
+            row = {**made.to_json(), "probe": probed, "lasting": plain(found.lasting), "over": plain(found.over)}
             await asyncio.to_thread(self._keep, made.at, row)
-        for alarm in row["alarms"]:
-            services.rollout.alarm.say("drift", f"{alarm['said']} {alarm['todo']}", scope=alarm["scope"])
-        if (probed := row["probe"]) is not None and probed["alarm"]:
-            said = f"{probed['version']} answers the anchors worse than it did: {probed['difference']:+.3f}."
-            services.rollout.alarm.say("probe", said, version=probed["version"])
+            await asyncio.to_thread(note_course, found, self._places.root)
+        tell(found, services.rollout.alarm)
         return row
 
     async def latest(self) -> dict[str, Any] | None:

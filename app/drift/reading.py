@@ -56,6 +56,7 @@ def _seen(record: AnswerRecord, vector: NDArray[np.float32], places: Mapping[str
         support=sum(supports) / len(supports) if supports else None,
         statements=len(supports),
         unsupported=sum(not statement.supported for statement in answer.statements),
+        entropy=answer.usage.mean_entropy,
         tokens_in=answer.usage.prompt_tokens,
         tokens_out=answer.usage.completion_tokens,
         model=answer.generator.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -87,7 +87,7 @@ async def test_a_task_becomes_steps_and_a_cited_answer(memory: Checkpoints) -> N
     assert events[-1].data["status"] == "success"
     assert values["answer"]["statements"] == [{"text": LEAVE, "sources": ["1"], "support": 1.0, "supported": True}]
     assert [each["document_id"] for each in values["answer"]["sources"]] == ["d1"]
-    assert values["answer"]["usage"] == {"prompt_tokens": 20, "completion_tokens": 10}
+    assert values["answer"]["usage"] == asdict(Usage(prompt_tokens=20, completion_tokens=10))
     assert [each["type"] for each in values["messages"]] == ["human", "ai"]
     assert (values["budget"]["steps"], values["budget"]["tokens"], values["tainted"]) == (2, 30, True)
     assert values["incomplete"] is None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -173,6 +175,28 @@ async def test_the_pieces_make_the_whole_and_only_the_last_carries_it(generator:
         assert "".join(delta.text for delta in found) == final.text
         again = (await generator.complete(request)).text
         assert is_model(generator) or final.text == again  # sums in another order may tip a model's choice
+
+
+async def test_how_sure_it_was_is_told_where_it_is_asked_for_and_changes_no_word(generator: Generator) -> None:
+    question = "How many days of leave do employees receive?"
+    sources = [source(1, "Employees receive 28 days of leave.")]
+    request = answer_request(question, await packed(question, sources, generator))
+    plain = (await generator.complete(request)).usage
+    assert (plain.scored_tokens, plain.mean_entropy, plain.mean_surprisal) == (0, None, None)
+    told = await generator.complete(replace(request, alternatives=10))
+    jsonschema.validate(json.loads(told.text), dict(request.schema))
+    usage = told.usage
+    if not is_model(generator):
+        assert usage == plain
+        return
+    assert usage.completion_tokens - 1 <= usage.scored_tokens <= usage.completion_tokens, "the end may go untold"
+    assert usage.mean_entropy is not None
+    assert usage.mean_surprisal is not None
+    assert 0 < usage.mean_entropy <= math.log(12), "ten alternatives, what was written, and the rest"
+    assert usage.mean_surprisal > 0
+    fewer = (await generator.complete(replace(request, alternatives=2))).usage
+    assert fewer.mean_entropy is not None
+    assert 0 < fewer.mean_entropy <= math.log(4)
 
 
 async def test_narrow_bounds_are_kept(generator: Generator) -> None:

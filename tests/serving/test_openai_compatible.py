@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -286,3 +287,52 @@ async def test_an_event_ends_where_its_line_does_and_at_no_other_character(host:
     line = json.dumps(chunk, ensure_ascii=False)
     host.scripts = [(200, [f"data: {line[:40]}", 0.01, f"{line[40:]}{end}{end}data: [DONE]{end}{end}"])]
     assert (await make().complete(asked())).text == said
+
+
+def sure(piece: str, written: float, other: float) -> Step:
+    """A piece whose one token is told of with another likely one."""
+    listed = [{"token": piece, "logprob": written}, {"token": "?", "logprob": other}]
+    told = {"content": [{"token": piece, "logprob": written, "top_logprobs": listed}]}
+    return f"data: {json.dumps({'choices': [{'delta': {'content': piece}, 'logprobs': told}]})}\n\n"
+
+
+async def test_how_sure_it_is_is_asked_for_and_told(host: Host, make: Make) -> None:
+    host.scripts = [(200, [sure("{", math.log(0.5), math.log(0.5)), sure("}", 0.0, -9999.0), *words()])] * 2
+    generator = make()
+    usage = (await generator.complete(asked(alternatives=5))).usage
+    body = host.requests[0][2]
+    assert (body["logprobs"], body["top_logprobs"]) == (True, 5)
+    assert usage.scored_tokens == 2
+    assert usage.mean_entropy == pytest.approx(math.log(2) / 2)
+    assert usage.mean_surprisal == pytest.approx(math.log(2) / 2)
+    await generator.complete(asked())
+    assert "logprobs" not in host.requests[1][2]
+
+
+@pytest.mark.parametrize("status", [400, 403, 422])
+async def test_what_refuses_to_tell_is_asked_without_and_that_is_said_once(
+    host: Host, make: Make, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    host.scripts = [(status, ["no logprobs here"]), (200, words("{}")), (200, words("{}"))]
+    generator = make()
+    for _ in range(2):
+        final = await generator.complete(asked(alternatives=5))
+        assert (final.text, final.usage.mean_entropy) == ("{}", None)
+    assert ["logprobs" in body for _, _, body in host.requests] == [True, False, False]
+    assert caplog.text.count("refuses `logprobs`") == 1
+
+
+async def test_another_refusal_says_nothing_of_how_sure_it_can_be(host: Host, make: Make) -> None:
+    host.scripts = [(400, ["too long"]), (400, ["too long"]), (200, [sure("{}", -1.0, -2.0), *words()])]
+    generator = make()
+    with pytest.raises(GeneratorRefused):
+        await generator.complete(asked(alternatives=5))
+    assert (await generator.complete(asked(alternatives=5))).usage.scored_tokens == 1
+    assert ["logprobs" in body for _, _, body in host.requests] == [True, False, True]
+
+
+async def test_what_breaks_off_is_not_asked_without(host: Host, make: Make) -> None:
+    host.scripts = [(200, [sure("{", -1.0, -2.0), None])]
+    with pytest.raises(GeneratorUnavailable, match="broke off"):
+        await make().complete(asked(alternatives=5))
+    assert len(host.requests) == 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -99,6 +100,18 @@ async def test_words_arrive_one_after_another_and_are_counted(generator: OpenAIC
     assert final.usage.prompt_tokens == counted
     assert final.usage.completion_tokens >= len(pieces) - 1
     assert final.generator.fingerprint.startswith("tiny:vllm")
+
+
+async def test_it_tells_how_sure_it_is_of_each_token(generator: OpenAICompatibleGenerator) -> None:
+    request = replace(long_request(), max_tokens=4_000)
+    plain = await generator.complete(request)
+    told = (await generator.complete(replace(request, alternatives=20))).usage
+    assert plain.usage.mean_entropy is None
+    assert told.completion_tokens - 1 <= told.scored_tokens <= told.completion_tokens
+    ten = (await generator.complete(replace(request, alternatives=10))).usage
+    assert told.mean_entropy is not None
+    assert ten.mean_entropy is not None
+    assert 0 < ten.mean_entropy < told.mean_entropy <= math.log(22), "the more alternatives, the nearer to the whole"
 
 
 async def test_the_base_and_each_adapter_answer_by_name_and_differently(of_either: OpenAICompatibleGenerator) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from app.finetune.audit import rows
 from app.settings import AuthSettings
 from app.store.tables import answers
 from core.types import Answer, GeneratorInfo, Principal, Retrieval, Statement, Usage
@@ -30,8 +31,8 @@ async def office(make_world: Any, keys: Any) -> AsyncIterator[Any]:
         yield world
 
 
-async def answered(world: Any, days: range, abstains: float, seed: int = 1) -> None:
-    """Ten answers a day, so many days ago, each in a conversation of its own."""
+async def answered(world: Any, days: range, abstains: float, seed: int = 1, entropy: float | None = None) -> None:
+    """Ten answers a day, so many days ago, each in a conversation of its own; of tokens with this mean entropy."""
     chance = random.Random(seed)
     for day in days:
         for number in range(10):
@@ -49,7 +50,10 @@ async def answered(world: Any, days: range, abstains: float, seed: int = 1) -> N
                     id=begun.id, question=question, statements=() if silent else (said,), sources=(),
                     answerable=not silent, retrieval=Retrieval(used=True, reason="", n=0),
                     generator=GeneratorInfo(name="scripted", fingerprint="f"), timings_ms={"generate": 100.0},
-                    usage=Usage(prompt_tokens=1000, completion_tokens=100),
+                    usage=Usage(
+                        prompt_tokens=1000, completion_tokens=100, scored_tokens=100 if entropy else 0,
+                        entropy=100 * (entropy or 0) * chance.uniform(0.8, 1.2), surprisal=50.0 if entropy else 0.0,
+                    ),
                 )
             )  # fmt: skip
             async with world.store.seen._database.write() as connection:
@@ -91,6 +95,62 @@ async def test_more_abstentions_are_an_alarm_that_says_what_to_do(office: Any) -
     assert "abstention" in raised, found["said"]
     assert all(alarm["said"] and alarm["todo"] for alarm in found["alarms"])
     assert "What is the rule" not in json.dumps(found), "no text of a question"
+
+
+async def test_a_model_that_is_less_sure_is_an_alarm(office: Any) -> None:
+    await answered(office, range(8, 22), abstains=0.0, entropy=0.5)
+    await answered(office, range(1, 8), abstains=0.0, seed=2, entropy=0.8)
+    found = await look(office)
+    raised = {alarm["measure"]: alarm["direction"] for alarm in found["alarms"]}
+    assert raised["entropy"] == "up", found["said"]
+    assert "entropy_distribution" in raised
+    [whole] = [each for each in found["scopes"] if each["name"] == "*"]
+    assert whole["series"][0]["entropy"] == pytest.approx(0.5, rel=0.1)
+    assert whole["series"][-1]["entropy"] == pytest.approx(0.8, rel=0.1)
+
+
+async def test_what_a_model_tells_of_itself_is_kept_with_its_answer_and_told_to_nobody(office: Any) -> None:
+    await answered(office, range(1, 2), abstains=0.0, entropy=0.5)
+    [record, *_] = await office.store.seen.of_day(NOW.replace(hour=0) - timedelta(days=1), 1)
+    assert record.answer.usage.mean_entropy == pytest.approx(0.5, rel=0.3)
+    assert record.answer.usage.mean_surprisal == 0.5
+    async with office.store.seen._database.write() as connection:
+        await connection.execute(update(answers).where(answers.c.id == record.id).values(principal_id="root"))
+    shown = (await office.root.get(f"/v1/answers/{record.id}")).json()
+    assert shown["usage"] == {"prompt_tokens": 1000, "completion_tokens": 100}
+
+
+async def test_a_drift_that_lasts_is_said_once_reminded_of_and_over(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = office.app.state.boot.services
+    told: list[tuple[str, str, str]] = []
+    monkeypatch.setattr(
+        services.rollout.alarm, "say", lambda what, said, **about: told.append((what, about["measure"], about["state"]))
+    )
+    await answered(office, range(8, 22), abstains=0.05)
+    await answered(office, range(1, 8), abstains=0.6, seed=2)
+    await answered(office, range(-9, 1), abstains=0.6, seed=3)
+    await answered(office, range(-21, -9), abstains=0.05, seed=4)
+    said = []
+    for day in range(10):
+        told.clear()
+        row = await services.drift.look(services, NOW + timedelta(days=day))
+        said.append([state for what, measure, state in told if measure == "abstention"])
+        assert [each["since"] for each in row["lasting"] if each["measure"] == "abstention"] == [NOW.isoformat()]
+    assert said == [["began"], *[[]] * 6, ["lasts"], [], []]
+    for day in (20, 21):
+        told.clear()
+        row = await services.drift.look(services, NOW + timedelta(days=day))
+    assert ("drift", "abstention", "over") in told
+    assert row["lasting"] == []
+    did = [
+        each
+        for each in rows(services.finetune.places.root)[0]
+        if "abstention" in each["why"] or "answer" in each["why"]
+    ]
+    assert [each["did"] for each in did if "without an answer" in each["why"]] == ["drift_began", "drift_over"]
+    assert {each["by"] for each in did} == {"the watch"}
 
 
 async def test_of_a_busy_day_so_many_are_looked_at(office: Any) -> None:
