@@ -13,10 +13,19 @@ import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import ConfigurationError, Conflict, FootnoteError, GeneratorUnavailable, NotFound, Unavailable
+from core.errors import (
+    ConfigurationError,
+    Conflict,
+    FootnoteError,
+    GeneratorRefused,
+    GeneratorUnavailable,
+    NotFound,
+    Unavailable,
+)
 from serving.endpoint import Endpoint
 from serving.engine import probe
 from serving.engine_proofs import check_effect
@@ -178,8 +187,13 @@ class _Engine:
     async def verify(self, name: str, path: str) -> None:
         if (await self.adapters()).get(name) != path:
             raise Unavailable(f"An engine took {name} and does not list it. Try again.")
-        await probe(self._generator, name)
-        await check_effect(self._endpoint, self._model, name)
+        try:
+            await probe(self._generator, name)
+            await check_effect(self._endpoint, self._model, name)
+        except ConfigurationError:  # of an engine that has died meanwhile it says nothing of the adapter
+            with suppress(GeneratorRefused):
+                await self._endpoint.text("GET", "//health", None, _SHORT)
+            raise
 
     async def unload(self, name: str) -> None:
         await self._endpoint.text("POST", "/unload_lora_adapter", {"lora_name": name}, _SHORT)

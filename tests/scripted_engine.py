@@ -23,6 +23,7 @@ class ScriptedEngine:
     adapters: dict[str, str] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
     refuses: bool = False
+    healthy: bool = True
     says: str = HELD
     thinks: str = "-7.5"
     idle: set[str] = field(default_factory=set)
@@ -48,6 +49,8 @@ class ScriptedEngine:
             listed = [{"id": "m", "parent": None, "max_model_len": 8192}]
             listed += [{"id": name, "parent": "m", "root": root} for name, root in self.adapters.items()]
             return 200, json.dumps({"data": listed})
+        if path == "/health":
+            return (200, "") if self.healthy else (503, "")
         if path == "/metrics":
             return 200, self._metrics()
         if path == "/v1/load_lora_adapter":

@@ -96,3 +96,13 @@ async def test_one_thing_is_done_after_another(engines: Engines, adapters: Engin
     names = await asyncio.gather(*(adapters.load("hr", folder) for _ in range(3)))
     assert len(set(names)) == 1
     assert [each.asked.count("/v1/load_lora_adapter") for each in engines] == [1, 1]
+
+
+async def test_an_engine_that_died_while_it_was_tried_says_nothing_of_the_adapter(
+    engines: Engines, adapters: EngineAdapters, tmp_path: Path
+) -> None:
+    engines[1].says = '{"held":"not'  # it broke off
+    engines[1].healthy = False
+    with pytest.raises(GeneratorUnavailable):
+        await adapters.load("hr", adapter_folder(tmp_path / "a"))
+    assert [each.adapters for each in engines] == [{}, {}]
