@@ -127,7 +127,13 @@ class RolloutKeeper:
         live = await self._deployments.live()
         if not live:
             return
-        loaded = await self._hands.loaded()
+        try:
+            loaded = await self._hands.loaded()
+        except Unavailable as error:
+            for each in live:
+                if each.needs_engines and each.problem != error.message:
+                    await self._deployments.problem(each.id, error.message)
+            raise
         for each in live:
             if each.needs_engines and not self._waits(each):
                 with _told(each):
