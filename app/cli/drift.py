@@ -16,22 +16,37 @@ _PATIENCE = 1_800.0
 
 def drift(
     now: Annotated[bool, typer.Option("--now", help="Look now; else the last look is shown.")] = False,
+    examples: Annotated[bool, typer.Option("--examples", help="With questions that show what drifts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show whether questions or answers drift, what answers cost, and which run of training would be next."""
     with connect(load_settings()) as api:
         found = api.call("POST", "/v1/drift/look", timeout=_PATIENCE) if now else api.call("GET", "/v1/drift")
+        questions: dict[str, Any] = {"items": [], "hidden": 0}
+        if examples:
+            questions = api.call("GET", "/v1/drift/examples")
     if as_json:
-        put_json(found)
+        put_json({**found, "examples": questions["items"]} if examples else found)
         return
     report = found["report"]
     if report is None:
         out.print("nobody has looked yet; `footnote drift --now` does")
         return
     out.print(f"{plain(report['at'])}: {plain(report['said'])}")
+    began = {(each["scope"], each["measure"]): each["since"] for each in report.get("lasting", ())}
     for alarm in report["alarms"]:
-        out.print(f"- {plain(alarm['scope'])}: {plain(alarm['said'])} {plain(alarm['todo'])}")
+        since = began.get((alarm["scope"], alarm.get("measure")), report["at"])[:10]
+        out.print(f"- {plain(alarm['scope'])}, since {plain(since)}: {plain(alarm['said'])} {plain(alarm['todo'])}")
+    for each in report.get("lasting", ()):
+        if each["measure"] == "probe":
+            out.print(f"- since {plain(each['since'][:10])}: {plain(each['said'])} {plain(each['todo'])}")
+    for over in report.get("over", ()):
+        out.print(f"- {plain(over['scope'])}, over: {plain(over['said'])}")
     _tell(report)
+    for each in questions["items"]:
+        out.print(f"for example: {plain(each['question'])}")
+    if questions["hidden"]:
+        out.print(f"{questions['hidden']} more are not shown: others' questions without a word on them, or gone")
 
 
 def _tell(report: dict[str, Any]) -> None:

@@ -6,24 +6,21 @@ Of several servers one looks: it holds a presence. A report lies below the folde
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.beside import beside
+from app.drift.looks import Looks
 from app.drift.probes import probe, version_of
 from app.drift.proposing import proposal
 from app.drift.reading import seen
 from app.drift.telling import course, lasting, note_course, tell
-from app.finetune.one_at_a_time import put
 from app.finetune.places import Places
-from core.errors import Conflict, DiskFull, FootnoteError
+from core.errors import Conflict, FootnoteError
 from finetune.watch.records import Seen
 from finetune.watch.schedule import DAY, is_due, next_look, windows
 
@@ -38,7 +35,6 @@ log = logging.getLogger("footnote.drift")
 NAME = "drift"
 _LOOK_EVERY = 300.0
 """Seconds between two questions whether a look is due."""
-_KEPT = 400
 
 
 class Drift:
@@ -46,7 +42,7 @@ class Drift:
 
     def __init__(self, settings: WatchSettings, places: Places, prices: Prices) -> None:
         self._settings = settings
-        self._folder = places.drift
+        self._looks = Looks(places.drift)
         self._places = places
         self._prices = prices
         self._hands = asyncio.Lock()
@@ -64,22 +60,25 @@ class Drift:
             before = lasting(await self.latest())
             found = course(before, made, probed, self._settings.remind_days)
             row = {**made.to_json(), "probe": probed, "lasting": plain(found.lasting), "over": plain(found.over)}
-            await asyncio.to_thread(self._keep, made.at, row)
+            await asyncio.to_thread(self._looks.keep, made.at, row)
             await asyncio.to_thread(note_course, found, self._places.root)
         tell(found, services.rollout.alarm)
         return row
 
     async def latest(self) -> dict[str, Any] | None:
         """The last report; None before the first look."""
-        found = await asyncio.to_thread(self._paths)
-        return None if not found else dict(json.loads(await asyncio.to_thread(found[-1].read_text, "utf-8")))
+        return await asyncio.to_thread(self._looks.latest)
+
+    async def told(self, most: int) -> list[dict[str, Any]]:
+        """What the newest looks came to, in short, the oldest first."""
+        return await asyncio.to_thread(self._looks.told, most)
 
     async def next_at(self, services: Services) -> datetime | None:
         """When the next look is due; None before anything was answered."""
         first = await services.store.seen.first()
         if first is None:
             return None
-        promoted, last = await _promoted(services), await asyncio.to_thread(self._last)
+        promoted, last = await _promoted(services), await asyncio.to_thread(self._looks.last)
         return next_look(first, promoted, last, self._settings.rules)
 
     @asynccontextmanager
@@ -107,7 +106,7 @@ class Drift:
         first = await services.store.seen.first()
         if first is None:
             return False
-        last = await asyncio.to_thread(self._last)
+        last = await asyncio.to_thread(self._looks.last)
         return is_due(datetime.now(UTC), first, await _promoted(services), last, self._settings.rules)
 
     async def _made(self, services: Services, now: datetime) -> DriftReport:
@@ -139,38 +138,13 @@ class Drift:
         anchors = services.settings.finetune.anchors
         if anchors is None or not self._settings.probes or services.settings.serving.generator == "extractive":
             return None
-        first = await asyncio.to_thread(self._first_probe, version_of(services))
+        first = await asyncio.to_thread(self._looks.first_probe, version_of(services))
         try:
             found = await probe(services, anchors, self._settings.probes, first)
         except FootnoteError as error:
             log.warning("the anchors could not be asked: %s", error)
             return None
         return {"at": at.isoformat(), **asdict(found)}
-
-    def _first_probe(self, version: str) -> dict[str, Any] | None:
-        """The oldest probe of a version that is kept."""
-        for path in self._paths():
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                row = json.loads(path.read_text("utf-8"))["probe"]
-                if row is not None and row["version"] == version:
-                    return dict(row)
-        return None
-
-    def _keep(self, at: datetime, row: Mapping[str, Any]) -> None:
-        try:
-            put(self._folder / f"{at.strftime('%Y-%m-%dT%H%M%S')}.json", json.dumps(row, ensure_ascii=False))
-            for old in self._paths()[:-_KEPT]:
-                old.unlink(missing_ok=True)
-        except OSError as error:
-            raise DiskFull(f"What the watch saw cannot be kept: {error.strerror}. Make room for it.") from None
-
-    def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("????-??-??T??????.json"))
-
-    def _last(self) -> datetime | None:
-        with contextlib.suppress(IndexError):
-            return datetime.strptime(self._paths()[-1].stem, "%Y-%m-%dT%H%M%S").replace(tzinfo=UTC)
-        return None
 
 
 def _days(window: Any) -> list[datetime]:

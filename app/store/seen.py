@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from app.store import rows
 from app.store.database import Database
 from app.store.records import AnswerRecord
-from app.store.tables import answers, conversations
+from app.store.tables import answers, conversations, feedback
+from core.types import Principal
 
 _DAY = timedelta(days=1)
 _NOT_DELETED = conversations.c.deleted_at.is_(None)
@@ -43,6 +44,19 @@ class SeenAnswers:
             )
             .order_by(answers.c.id)
             .limit(most)
+        )
+        async with self._database.read() as connection:
+            return [rows.answer(row) for row in (await connection.execute(statement)).all()]
+
+    async def shown(self, ids: Sequence[str], principal: Principal) -> Sequence[AnswerRecord]:
+        """Of these answers those whose question the principal may read as an administrator: their own, and those that
+        somebody said a word on; without those of deleted conversations. The newest first."""
+        word = select(feedback.c.id).where(feedback.c.answer_id == answers.c.id).exists()
+        statement = (
+            select(*answers.c)
+            .join_from(answers, conversations, conversations.c.id == answers.c.conversation_id)
+            .where(answers.c.id.in_(list(ids)), _NOT_DELETED, or_(answers.c.principal_id == principal.id, word))
+            .order_by(answers.c.created_at.desc(), answers.c.id)
         )
         async with self._database.read() as connection:
             return [rows.answer(row) for row in (await connection.execute(statement)).all()]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from app.drift.examples import LONGEST, examples, named
 from app.finetune.audit import rows
 from app.settings import AuthSettings
 from app.store.tables import answers
@@ -20,7 +21,8 @@ from finetune.watch.rules import WatchRules
 from serving.settings import EndpointSettings, ServingSettings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-RULES = WatchRules(reference_days=7, current_days=7)
+HOSTILE = "\x1b[31mnow\x1b[0m \u202ethen <script>alert(1)</script>\x00"
+RULES = WatchRules(reference_days=7, current_days=7, least=30)
 
 
 @pytest.fixture
@@ -187,3 +189,123 @@ async def test_the_anchors_are_asked_and_held_against_the_first_time(
         assert worse["probe"]["alarm"] is True
         assert worse["probe"]["since"] == first["probe"]["at"]
         assert [what for what, _ in told] == ["probe"]
+
+
+# ---- who may see what -----------------------------------------------------------------------------------------------
+
+
+async def test_every_route_is_for_administrators(office: Any, ana: str) -> None:
+    person = office.as_(ana)
+    for method, path in (("GET", ""), ("POST", "/look"), ("GET", "/history"), ("GET", "/examples")):
+        assert (await person.request(method, f"/v1/drift{path}")).status_code == 403, path
+        assert (await office.http.request(method, f"/v1/drift{path}")).status_code == 401, path
+        assert (await office.root.request(method, f"/v1/drift{path}")).status_code == 200, path
+
+
+async def drifted(office: Any) -> Any:
+    await answered(office, range(8, 22), abstains=0.05)
+    await answered(office, range(1, 8), abstains=0.6, seed=2)
+    return await look(office)
+
+
+async def shown(office: Any, scope: str = "*") -> Any:
+    return (await office.root.get("/v1/drift/examples", params={"scope": scope})).json()
+
+
+async def speak(office: Any, ids: list[str]) -> None:
+    for each in ids:
+        await office.store.feedback.put(Principal(id="ana"), each, rating="down")
+
+
+async def test_only_questions_with_a_word_on_them_are_shown(office: Any) -> None:
+    row = await drifted(office)
+    ids = named(row, "*")
+    assert len(ids) > 5
+    assert await shown(office) == {"items": [], "hidden": len(ids)}
+    await speak(office, ids[:3])
+    found = await shown(office)
+    assert sorted(each["id"] for each in found["items"]) == sorted(ids[:3])
+    assert found["hidden"] == len(ids) - 3
+    assert all(each["question"].startswith("What is the rule on") for each in found["items"])
+    assert await shown(office, "collection:nowhere") == {"items": [], "hidden": 0}
+
+
+async def test_what_was_deleted_or_left_out_is_shown_no_more(office: Any) -> None:
+    ids = named(await drifted(office), "*")
+    await speak(office, ids[:4])
+    record = (await office.store.seen.shown(ids[:1], Principal(id="root")))[0]
+    await office.store.conversations.delete(record.conversation_id, Principal(id="ana"))
+    assert ids[0] not in {each["id"] for each in (await shown(office))["items"]}
+    excluded = {"kind": "answer", "id": ids[1]}
+    assert (await office.root.post("/v1/finetune/exclusions", json=excluded)).status_code == 201
+    assert {each["id"] for each in (await shown(office))["items"]} == set(ids[2:4])
+    await office.root.post("/v1/finetune/exclusions", json={"kind": "person", "id": "ana"})
+    assert (await shown(office))["items"] == []
+    again = await look(office)
+    assert ids[0] not in json.dumps(again), "the next look does not know of it"
+
+
+async def test_what_rests_on_a_deleted_document_is_shown_no_more(office: Any, ana: str) -> None:
+    handbook = await office.handbook("Leave is 28 days.", client=office.as_(ana))
+    asked = (await office.as_(ana).post("/v1/answers", json={"question": "leave days?"})).json()
+    await speak(office, [asked["id"]])
+    topic = {"topic": 0, "reference": 0.1, "current": 0.2, "part": 0.1, "ids": [asked["id"]]}
+    scope = {"name": "*", "findings": [], "topics": {"grew": [topic], "shrank": []}}
+    services = office.app.state.boot.services
+    found = await examples(services, {"scopes": [scope]}, "*", Principal(id="root", admin=True))
+    assert [each.question for each in found.items] == ["leave days?"]
+    assert (await office.as_(ana).delete(f"/v1/documents/{handbook['document_id']}")).is_success
+    found = await examples(services, {"scopes": [scope]}, "*", Principal(id="root", admin=True))
+    assert (found.items, found.hidden) == ((), 1)
+
+
+async def test_no_file_of_a_look_holds_a_question_and_only_the_newest_names_answers(office: Any) -> None:
+    services = office.app.state.boot.services
+    ids = named(await drifted(office), "*")
+    await services.drift.look(services, NOW + timedelta(days=1))
+    old, new = sorted(services.finetune.places.drift.glob("*.json"))
+    assert "What is the rule" not in old.read_text() + new.read_text()
+    assert not any(each in old.read_text() for each in ids)
+    assert named(json.loads(new.read_text()), "*")
+
+
+async def test_hostile_questions_are_one_line_of_text(office: Any) -> None:
+    row = await drifted(office)
+    ids = named(row, "*")
+    async with office.store.seen._database.write() as connection:
+        await connection.execute(update(answers).where(answers.c.id == ids[0]).values(question=HOSTILE + "\n" * 9))
+        await connection.execute(update(answers).where(answers.c.id == ids[1]).values(question="x" * 30_000))
+    await speak(office, ids[:2])
+    found = {each["id"]: each["question"] for each in (await shown(office))["items"]}
+    assert found[ids[0]] == "[31mnow [0m then <script>alert(1)</script>"
+    assert len(found[ids[1]]) == LONGEST
+
+
+# ---- looks, one after another ---------------------------------------------------------------------------------------
+
+
+async def test_former_looks_are_told_in_short(office: Any) -> None:
+    assert (await office.root.get("/v1/drift/history")).json() == {"items": []}
+    services = office.app.state.boot.services
+    row = await drifted(office)
+    await services.drift.look(services, NOW + timedelta(days=1))
+    first, second = (await office.root.get("/v1/drift/history")).json()["items"]
+    measures = first["scopes"]["*"]["measures"]
+    of = {each["measure"]: each for each in row["scopes"][0]["findings"]}
+    assert measures["abstention"] == {"value": of["abstention"]["current"], "state": "alarm"}
+    assert measures["topics"]["value"] == of["topics"]["index"]
+    assert "entropy" not in measures, "no model told of it"
+    assert first["scopes"]["*"]["costs"][0]["per_answer"] > 0
+    assert {each["measure"] for each in first["began"]} == {each["measure"] for each in row["alarms"]}
+    assert second["began"] == []
+    newest = (await office.root.get("/v1/drift/history", params={"limit": 1})).json()["items"]
+    assert newest == [second]
+    assert (await office.root.get("/v1/drift/history", params={"limit": 0})).status_code == 422
+
+
+async def test_a_damaged_file_hides_no_other_look(office: Any) -> None:
+    services = office.app.state.boot.services
+    row = await drifted(office)
+    (services.finetune.places.drift / "2026-12-01T000000.json").write_text('{"at": "2026-')
+    assert (await office.root.get("/v1/drift")).json()["report"]["at"] == row["at"]
+    assert len((await office.root.get("/v1/drift/history")).json()["items"]) == 1

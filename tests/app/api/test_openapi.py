@@ -116,6 +116,8 @@ ISSUED = {
     "post /v1/gates/{gate_id}/cancel",
     "post /v1/gates/{gate_id}/resume",
     "get /v1/drift",
+    "get /v1/drift/examples",
+    "get /v1/drift/history",
     "post /v1/drift/look",
     "get /v1/deployments",
     "post /v1/deployments",
