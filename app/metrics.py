@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from app.history import History
+from app.rollout_metrics import RolloutMetrics
 from core.types import Statement
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -130,6 +131,7 @@ class Metrics:
             buckets=_WORK,
             registry=self.registry,
         )
+        self.rollouts = RolloutMetrics(self.registry)
         self._documents = Gauge("footnote_documents", "Live documents.", registry=self.registry)
         self._chunks = Gauge("footnote_chunks", "Chunks of live documents.", registry=self.registry)
 

@@ -103,7 +103,7 @@ async def roll_back_scope(body: ScopeBack, services: Wired, caller: Administrato
     responses={**shown(DETAIL), **problems(403, 404)},
 )  # fmt: skip
 async def get_deployment(deployment_id: Id, services: Wired, caller: Administrator) -> DeploymentDetail:
-    """Its guards are judged anew each time it is asked for."""
+    """Its guards say what they make of all that was observed until now."""
     return await _detail(services, await services.store.deployments.get(deployment_id))
 
 
@@ -155,11 +155,9 @@ async def _move(services: Parts, deployment_id: str, stage: Stage, who: str, why
 
 
 async def _detail(services: Parts, found: Deployment) -> DeploymentDetail:
-    from app.rollout.keeper import judged
-
     said = None
     if found.rules and found.stage != "candidate":
-        said = Judged.model_validate(await judged(services.store.deployments, found))
+        said = Judged.model_validate((await services.rollout.judges.judged(found)).judgement)
     return DeploymentDetail.model_validate({**asdict(found), "judged": said})
 
 

@@ -85,7 +85,16 @@ class Guard(Response):
     champion_mean: float | None
     difference: float | None = Field(description="How much worse the candidate is, in the guard's own unit.")
     interval: tuple[float, float] | None = Field(description="Holds at every moment, however often one looks.")
-    evidence: float = Field(description="An e-value: at `limit` the trial ends.")
+    tolerance: float = Field(description="How much worse the candidate may be, in the same unit.")
+    upper: float | None = Field(
+        description="The least harm that is excluded, at every moment with the probability that the rules name."
+    )
+    excluded: bool = Field(description="More harm than `tolerance` is excluded.")
+    needs: int | None = Field(
+        description="Questions answered by both that this would take, as things look; null where it is excluded, or "
+        "does not look like it."
+    )
+    evidence: float = Field(description="An e-value for more harm than `tolerance`: at `limit` the trial ends.")
     limit: float
     breached: bool
 
@@ -95,8 +104,12 @@ class Judged(Response):
 
     guards: list[Guard]
     breached: list[str]
-    ready: bool = Field(description="Enough was seen, and nothing speaks against going on.")
+    pairs: int = Field(description="Questions answered by both that count.")
+    left_out: int = Field(description="Further ones of people, or of words, that count no more.")
+    ready: bool = Field(description="More harm than is borne is excluded in all that this stage compares.")
     better: bool = Field(description="The candidate was shown to be better.")
+    open: list[str] = Field(description="Guards that have not excluded it yet.")
+    person: list[str] = Field(description="Those that a trial's length does not suffice for: a person decides.")
     said: str
 
 
@@ -150,15 +163,23 @@ DETAIL: dict[str, Any] = {
                 "champion_mean": 0.7,
                 "difference": -0.01,
                 "interval": (-0.06, 0.03),
+                "tolerance": 0.02,
+                "upper": 0.015,
+                "excluded": True,
+                "needs": None,
                 "evidence": 0.4,
                 "limit": 140.0,
                 "breached": False,
             }
         ],
         "breached": [],
+        "pairs": 120,
+        "left_out": 0,
         "ready": True,
         "better": False,
-        "said": "120 pairs; nothing speaks against going on.",
+        "open": [],
+        "person": [],
+        "said": "120 questions answered by both; more harm than is borne is excluded in all that was compared.",
     },
 }
 CHANGE: dict[str, Any] = {

@@ -132,6 +132,7 @@ async def metrics(request: Request, measured: Measured) -> Response:
         if boot.services.rails is not None:
             measured.rails(boot.services.rails.counts)
         measured.training(boot.services.finetune.training.counts, boot.services.finetune.training.take_ended())
+        measured.rollouts.say(boot.services.rollout.figures())
         if boot.services.sharing.redis is not None:
             measured.redis(await boot.services.sharing.look())
     except FootnoteError as error:

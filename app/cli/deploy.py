@@ -114,10 +114,11 @@ def show(which: Which, as_json: AsJson = False) -> None:
     if said := found["judged"]:
         rows = [
             (each["name"], each["n"], _figure(each["candidate_mean"]), _figure(each["champion_mean"]), _span(each),
+             f"{each['tolerance']:g}", "yes" if each["excluded"] else _needed(each),
              f"{each['evidence']:.3g} of {each['limit']:.3g}", "BREACHED" if each["breached"] else "")
             for each in said["guards"]
         ]  # fmt: skip
-        put_table(("guard", "pairs", "candidate", "champion", "worse by", "evidence", ""), rows)
+        put_table(("guard", "pairs", "candidate", "champion", "worse by", "borne", "excluded", "evidence", ""), rows)
         out.print(plain(said["said"]))
 
 
@@ -220,6 +221,11 @@ def _said(each: dict[str, Any]) -> str:
 
 def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
+
+
+def _needed(guard: dict[str, Any]) -> str:
+    """How many questions it would take to exclude more harm than is borne."""
+    return "" if guard["needs"] is None else f"at about {guard['needs']:,}"
 
 
 def _span(guard: dict[str, Any]) -> str:

@@ -7,7 +7,9 @@ answered beside is measured and forgotten; nobody is shown it, and no text of it
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from agents.answer import AnswerRequest
 
 log = logging.getLogger("footnote.rollout")
+
+_WORD = re.compile(r"\w+")
 
 Observe = Callable[[Choice, str, str, Arm, bool, Figures], Awaitable[None]]
 """Keeps what was measured: of which trial, answer, person and arm, whether it was shown, and the figures."""
@@ -132,7 +136,10 @@ class RollingAnswers:
             return False
         if choice.trial.stage == "shadow":
             return in_share(f"{choice.trial.id} shadow", request.id, self.shadow)
-        return choice.arm == "candidate"
+        if choice.arm == "candidate":
+            return True
+        # As many of the others', by chance: what is written second takes longer, whoever writes it.
+        return in_share(f"{choice.trial.id} turn", request.id, choice.trial.share / (1.0 - choice.trial.share))
 
     def _begin_beside(self, request: AnswerRequest, choice: Choice) -> None:
         other = replace(request, adapter=choice.other or self.base, fresh=True)
@@ -155,10 +162,19 @@ class RollingAnswers:
             log.exception("the answer beside %s ended", request.id)
 
     async def _note(self, request: AnswerRequest, choice: Choice, arm: Arm, shown: bool, figures: Figures) -> None:
+        assert choice.trial is not None
+        known = replace(figures, question=_asked(choice.trial.id, request))
         try:
-            await self.observe(choice, request.id, request.principal.id, arm, shown, figures)
+            await self.observe(choice, request.id, request.principal.id, arm, shown, known)
         except FootnoteError as error:  # an answer is worth more than its measure
             log.warning("an observation of %s cannot be kept: %s", choice.adapter, error)
+
+
+def _asked(trial: str, request: AnswerRequest) -> str:
+    """A digest of a question after what was said before it, alike whatever its case, spaces and marks."""
+    turns = (request.question, *(turn.content for turn in request.history))
+    words = "\n".join(" ".join(_WORD.findall(turn.casefold())) or turn for turn in turns)
+    return hashlib.sha256(f"{trial}\n{words}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _said_to_be(event: AnswerEvent, degraded: str) -> AnswerEvent:

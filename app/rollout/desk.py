@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from app.rollout.alarm import Alarm
+from app.rollout.counts import BY_HAND, RolloutCounts
 from app.rollout.hands import Hands
 from app.rollout.keeper import Noting
 from app.rollout.traffic import Traffic
@@ -50,6 +51,7 @@ class RolloutDesk:
     note: Noting
     passed: Callable[[str, str], Awaitable[None]]
     collection: Callable[[str], Awaitable[object]]
+    counts: RolloutCounts
     nudge: Callable[[], None] = lambda: None
 
     async def begin(self, asked: Asked, who: str) -> Deployment:
@@ -107,6 +109,7 @@ class RolloutDesk:
         if restore is not None:
             self.note(who, "now champion", version=restore.version, why=f"instead of {found.version}")
         self.alarm.raise_("rolled_back", ended, f"{who}: {why}")
+        self.counts.rolled_back((BY_HAND,), None)
         return ended
 
     async def back(self, scope: str, who: str, why: str = "", to: str | None = None) -> Deployment:

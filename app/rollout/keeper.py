@@ -13,16 +13,19 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Protocol
 
 from app.beside import beside
 from app.rollout.alarm import Alarm
+from app.rollout.counts import RolloutCounts
 from app.rollout.hands import Hands
+from app.rollout.judging import Judged, Judges
 from app.rollout.traffic import READ_EVERY, Traffic
 from app.store.deployments import Deployments
 from app.store.presence import Presence
 from core.errors import Conflict, FootnoteError, NotFound, Unavailable
-from finetune.rollout.guards import GuardRules, Judgement, judge
+from finetune.rollout.guards import Judgement
 from finetune.rollout.stages import ON_TRIAL, Deployment, Stage
 
 log = logging.getLogger("footnote.rollout")
@@ -54,6 +57,8 @@ class RolloutKeeper:
         traffic: Traffic,
         alarm: Alarm,
         note: Noting,
+        judges: Judges,
+        counts: RolloutCounts,
         next_stage: Callable[[Deployment], Stage | None] = lambda _: None,
     ) -> None:
         self._deployments = deployments
@@ -62,7 +67,10 @@ class RolloutKeeper:
         self._traffic = traffic
         self._alarm = alarm
         self._note = note
+        self._judges = judges
+        self._counts = counts
         self._next_stage = next_stage
+        self._told: set[tuple[str, Stage]] = set()
         self._later: dict[str, float] = {}
         self._wake = asyncio.Event()
         self.keeps = False
@@ -104,21 +112,36 @@ class RolloutKeeper:
     # ---- guards -----------------------------------------------------------------------------------------------------
 
     async def guard(self) -> None:
-        """Judges every trial once: a breach ends it at once, and what is ready may go on."""
+        """Judges every trial once: a breach ends it at once, what is ready may go on, and what waiting will not make
+        ready is said to need a person."""
         for trial in await self._deployments.live():
             if trial.stage in ON_TRIAL:
-                judgement = await judged(self._deployments, trial)
-                if judgement.breached:
-                    await self._breach(trial, judgement)
-                elif judgement.ready and trial.wanted is None and (stage := self._next_stage(trial)):
-                    await self._deployments.want(trial.id, stage, BY_ITSELF, judgement.said)
+                try:
+                    with _told(trial):
+                        await self._judge(trial)
+                except Exception:  # of one trial: the others are guarded all the same
+                    log.exception("%s cannot be judged", trial.version)
 
-    async def _breach(self, trial: Deployment, judgement: Judgement) -> None:
+    async def _judge(self, trial: Deployment) -> None:
+        found = await self._judges.judged(trial)
+        judgement = found.judgement
+        if judgement.breached:
+            await self._breach(trial, found)
+        elif trial.wanted is None and (stage := self._next_stage(trial)):
+            if judgement.ready:
+                await self._deployments.want(trial.id, stage, BY_ITSELF, judgement.said)
+            elif judgement.needs_person and (trial.id, trial.stage) not in self._told:
+                self._told.add((trial.id, trial.stage))
+                self._alarm.raise_("needs_a_person", trial, judgement.said)
+
+    async def _breach(self, trial: Deployment, found: Judged) -> None:
+        said = found.judgement.said
         with contextlib.suppress(Conflict):  # a person was quicker
-            await self._deployments.roll_back(trial.id, BY_ITSELF, judgement.said, asdict(judgement))
+            await self._deployments.roll_back(trial.id, BY_ITSELF, said, _figures(found.judgement))
             await self._traffic.read()
-            self._note(BY_ITSELF, "rolled back", version=trial.version, why=judgement.said)
-            self._alarm.raise_("rolled_back", trial, judgement.said)
+            self._note(BY_ITSELF, "rolled back", version=trial.version, why=said)
+            self._alarm.raise_("rolled_back", trial, said)
+            self._counts.rolled_back(found.judgement.breached, _since(found.breached_at))
 
     # ---- engines ----------------------------------------------------------------------------------------------------
 
@@ -149,13 +172,16 @@ class RolloutKeeper:
             try:
                 await self._hands.load(each.version)
             except Unavailable as error:
+                self._counts.loads["put_off"] += 1
                 self._put_off(each)
                 await self._deployments.problem(each.id, error.message)
                 return
             except FootnoteError as error:  # of the version: it will not be otherwise the next time
+                self._counts.loads["refused"] += 1
                 self._put_off(each)
                 await self._hopeless(each, error)
                 return
+            self._counts.loads["loaded"] += 1
             self._note(BY_ITSELF, "loaded", version=each.version)
         if each.wanted is not None:
             reached = await self._deployments.reach(each.id, each.by, each.why, {})
@@ -187,6 +213,7 @@ class RolloutKeeper:
             await self._deployments.problem(each.id, error.message)
             return
         await self._deployments.left(each.id)
+        self._counts.loads["unloaded"] += 1
         self._note(BY_ITSELF, "unloaded", version=each.version)
 
     def _waits(self, each: Deployment) -> bool:
@@ -196,12 +223,13 @@ class RolloutKeeper:
         self._later[each.id] = time.monotonic() + _AGAIN
 
 
-async def judged(deployments: Deployments, trial: Deployment) -> Judgement:
-    """What the guards say of a trial by all that was observed."""
-    observations = await deployments.observations(trial.id)
-    thumbs = await deployments.thumbs(trial.id)
-    rules = GuardRules.model_validate(dict(trial.rules))
-    return await asyncio.to_thread(judge, observations, thumbs, rules)
+def _figures(judgement: Judgement) -> dict[str, object]:
+    return {**asdict(judgement), "breached": judgement.breached}
+
+
+def _since(at: datetime | None) -> float | None:
+    """Seconds; clocks of servers differ, and none is before the other."""
+    return None if at is None else max(0.0, (datetime.now(UTC) - at).total_seconds())
 
 
 @contextlib.contextmanager
@@ -213,4 +241,4 @@ def _told(each: Deployment) -> Iterator[None]:
         log.warning("%s (%s, %s): %s", each.version, each.scope, each.stage, error)
 
 
-__all__ = ["BY_ITSELF", "GRACE", "LOOK_EVERY", "NAME", "RolloutKeeper", "judged"]
+__all__ = ["BY_ITSELF", "GRACE", "LOOK_EVERY", "NAME", "RolloutKeeper"]

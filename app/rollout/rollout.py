@@ -16,8 +16,10 @@ from app.finetune.places import places
 from app.rollout.alarm import Alarm
 from app.rollout.answering import RollingAnswers
 from app.rollout.champion import ChampionGenerator
+from app.rollout.counts import RolloutCounts, RolloutFigures, figures
 from app.rollout.desk import RolloutDesk
 from app.rollout.hands import Hands
+from app.rollout.judging import Judges
 from app.rollout.keeper import RolloutKeeper
 from app.rollout.traffic import Choice, Traffic
 from app.settings import Settings
@@ -45,6 +47,12 @@ class Rollout:
     over: Callable[[Answering], RollingAnswers]
     hands: Hands
     alarm: Alarm
+    judges: Judges
+    counts: RolloutCounts
+
+    def figures(self) -> RolloutFigures:
+        """What an operator watches of them, as this server knows it."""
+        return figures(self.traffic.live, self.judges.latest, self.counts, self.keeper.keeps)
 
     def champion(self) -> str | None:
         """The version that answers everybody; None is the settings' default, or the base."""
@@ -106,13 +114,22 @@ async def open_rollout(
     kept = store.deployments
     traffic, hands = Traffic(kept), Hands(adapters=adapters, registry=registry)
     alarm = Alarm(wanted.webhook, wanted.webhook_key)
+    judges, counts = Judges(kept), RolloutCounts()
     noting = partial(note, places(settings).root)
     keeper = RolloutKeeper(
-        kept, store.presence, hands, traffic, alarm, noting, partial(_next_stage, wanted.approval == "none")
+        kept,
+        store.presence,
+        hands,
+        traffic,
+        alarm,
+        noting,
+        judges,
+        counts,
+        partial(_next_stage, wanted.approval == "none"),
     )
     desk = RolloutDesk(
         settings=wanted, deployments=kept, registry=registry, hands=hands, traffic=traffic, alarm=alarm, note=noting,
-        passed=passed, collection=store.collections.require, nudge=keeper.nudge,
+        passed=passed, collection=store.collections.require, counts=counts, nudge=keeper.nudge,
     )  # fmt: skip
 
     async def observe(choice: Choice, answer: str, person: str, arm: Arm, shown: bool, figures: Figures) -> None:
@@ -138,7 +155,10 @@ async def open_rollout(
     await traffic.read()
     async with beside(traffic.keep_reading(), "read deployments"), beside(keeper.keep(), "keep rollouts"):
         try:
-            yield Rollout(traffic=traffic, desk=desk, keeper=keeper, over=over, hands=hands, alarm=alarm)
+            yield Rollout(
+                traffic=traffic, desk=desk, keeper=keeper, over=over, hands=hands, alarm=alarm, judges=judges,
+                counts=counts,
+            )  # fmt: skip
         finally:
             for each in made:
                 await each.close()

@@ -49,10 +49,12 @@ class Traffic:
         self._store = store
         self._champions: dict[str, Deployment] = {}
         self._trials: dict[str, Deployment] = {}
+        self.live: Sequence[Deployment] = ()
+        """Those that are served, wanted or still leaving."""
 
     async def read(self) -> None:
         """Reads them now. Raises `StoreUnavailable`."""
-        live = await self._store.live()
+        self.live = live = await self._store.live()
         self._champions = {each.scope: each for each in live if each.stage == "champion"}
         self._trials = {each.scope: each for each in live if each.stage in ON_TRIAL}
 

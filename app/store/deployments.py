@@ -1,4 +1,4 @@
-"""Deployments: which version is at which stage in which scope, how it came there, and what was observed of trials.
+"""Deployments: which version is at which stage in which scope, and how it came there.
 
 A stage changes in one transaction with everything that belongs to it, so that whoever is killed leaves one stage or
 the next. Two who change something in the same scope at once are one after the other, and the second is told what it
@@ -7,45 +7,27 @@ finds: rows alone would not do, because what is checked is that there is none of
 
 from __future__ import annotations
 
-import asyncio
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, null, or_, select, text, update
+from sqlalchemy import case, func, insert, null, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store import codec
-from app.store.database import Database, insert_new
-from app.store.deployment_tables import deployment_changes, deployments, rollout_observations
-from app.store.tables import feedback
+from app.store.deployment_tables import deployment_changes, deployments
+from app.store.observing import Observing
 from core.errors import Conflict, NotFound
-from finetune.rollout.stages import (
-    ON_TRIAL,
-    SERVED,
-    Arm,
-    Change,
-    Deployment,
-    Figures,
-    Observation,
-    Stage,
-    Thumb,
-    check_move,
-)
+from finetune.rollout.stages import ON_TRIAL, SERVED, Change, Deployment, Stage, check_move
 
 _KIND = 46_072  # the first half of an advisory lock's key; presences have another
 _TURN = text("SELECT pg_advisory_xact_lock(:kind, :key)")
 
 
-class Deployments:
+class Deployments(Observing):
     """All deployments of a database. Each method raises `StoreUnavailable` where it does not answer."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     # ---- reading ----------------------------------------------------------------------------------------------------
 
@@ -207,58 +189,6 @@ class Deployments:
         async with self._database.write() as connection:
             await connection.execute(update(deployments).where(deployments.c.id == deployment_id).values(**values))
 
-    # ---- observing --------------------------------------------------------------------------------------------------
-
-    async def observe(
-        self, deployment_id: str, answer_id: str, principal_id: str, arm: Arm, shown: bool, figures: Figures
-    ) -> None:
-        """Keeps what was measured of one answer; of the same arm's answer to the same question, what came first."""
-        row = {
-            "deployment_id": deployment_id, "answer_id": answer_id, "principal_id": principal_id, "arm": arm,
-            "shown": shown, "figures": codec.dump(asdict(figures)), "at": codec.now(),
-        }  # fmt: skip
-        async with self._database.write() as connection:
-            await connection.execute(insert_new(connection, rollout_observations).values(row))
-
-    async def observations(self, deployment_id: str, after: int = 0, limit: int = 100_000) -> list[Observation]:
-        """What was observed of a trial, in the order in which it was kept."""
-        statement = (
-            select(rollout_observations)
-            .where(rollout_observations.c.deployment_id == deployment_id, rollout_observations.c.number > after)
-            .order_by(rollout_observations.c.number)
-            .limit(limit)
-        )
-        async with self._database.read() as connection:
-            found = (await connection.execute(statement)).all()
-        return await asyncio.to_thread(lambda: [_observation(row) for row in found])
-
-    async def thumbs(self, deployment_id: str) -> list[Thumb]:
-        """The first word of each person on an answer of the trial that was shown, in the order of time."""
-        shown = rollout_observations
-        statement = (
-            select(shown.c.principal_id, shown.c.arm, shown.c.figures, feedback.c.rating)
-            .join_from(shown, feedback, feedback.c.answer_id == shown.c.answer_id)
-            .where(
-                shown.c.deployment_id == deployment_id,
-                shown.c.shown.is_(True),
-                feedback.c.principal_id == shown.c.principal_id,
-            )
-            .order_by(feedback.c.created_at, feedback.c.id)
-        )
-        found: dict[str, Thumb] = {}
-        async with self._database.read() as connection:
-            for person, arm, figures, rating in (await connection.execute(statement)).all():
-                if json.loads(figures)["failed"] is None:  # else another one answered in its place
-                    found.setdefault(person, Thumb(principal_id=person, arm=arm, good=rating == "up"))
-        return list(found.values())
-
-    async def forget(self, before: datetime) -> int:
-        """Drops what was observed of trials that ended before a time; how many rows."""
-        ended = select(deployments.c.id).where(deployments.c.stage.not_in(ON_TRIAL), deployments.c.changed_at < before)
-        old = rollout_observations.c.deployment_id.in_(ended)
-        async with self._database.write() as connection:
-            return (await connection.execute(delete(rollout_observations).where(old))).rowcount
-
 
 async def _one(connection: AsyncConnection, deployment_id: str) -> Deployment:
     row = (await connection.execute(select(deployments).where(deployments.c.id == deployment_id))).first()
@@ -361,11 +291,6 @@ def _deployment(row: Any) -> Deployment:
 def _change(row: Any) -> Change:
     values = {name: value for name, value in row._mapping.items() if name != "number"}
     return Change(**{**values, "figures": json.loads(row.figures)})
-
-
-def _observation(row: Any) -> Observation:
-    values = {name: value for name, value in row._mapping.items() if name != "at"}
-    return Observation(**{**values, "figures": Figures(**json.loads(row.figures))})
 
 
 __all__ = ["Deployments"]

@@ -2,146 +2,131 @@
 
 Each guard bets (`finetune.rollout.sequential`) that the candidate is worse than the champion by more than is borne. All
 of them together raise a false alarm with a probability of at most `alpha`, however often and however long they are
-looked at: each ends the trial at evidence of (number of guards) / alpha.
+looked at: each ends the trial at evidence of (number of guards) / alpha. The other way round each bets that it is not:
+a trial is ready once every guard has excluded more harm than is borne. Where one of them bears less than the harm that
+there is, that happens with a probability of at most `alpha`: it would have to be wrong itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 
-from finetune.rollout.pairs import Pair, neighbour_pairs, question_pairs, thumb_pairs
-from finetune.rollout.rules import GuardRules
-from finetune.rollout.sequential import evidence, interval
-from finetune.rollout.stages import Figures, Observation, Thumb
+from finetune.rollout.guard import Guard, GuardState
+from finetune.rollout.pairs import Pair, QuestionPairs, ThumbPairs, Turns
+from finetune.rollout.rules import NAMES, SHOWN_ONLY, GuardName, GuardRules
+from finetune.rollout.stages import Figures, Observation, Stage, Thumb
+from finetune.rollout.verdict import Judgement, verdict
+
+_Values = tuple[float, float]
+_BETTER: tuple[GuardName, ...] = ("support", "thumbs")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GuardState:
-    """What one guard has seen: `n` pairs, both arms' means, by how much the candidate is worse with an interval that
-    holds at any moment, and the evidence for more than is borne. `crossed` is the pair at which it reached `limit`."""
+class _Comparison:
+    """What a guard compares of which pairs: the candidate's and the champion's value, such that larger is worse."""
 
-    name: str
-    n: int
-    candidate_mean: float | None
-    champion_mean: float | None
-    difference: float | None
-    interval: tuple[float, float] | None
-    tolerance: float
-    evidence: float
-    limit: float
-    crossed: int | None
+    of: Callable[[Figures, Figures], bool]
+    values: Callable[[Figures, Figures, GuardRules], _Values]
+
+
+def _both(one: Figures, other: Figures) -> bool:
+    return one.failed is None and other.failed is None
+
+
+def _answered(one: Figures, other: Figures) -> bool:
+    return _both(one, other) and one.answerable and other.answerable
+
+
+def _borne(one: Figures, other: Figures) -> bool:
+    return _answered(one, other) and one.support is not None and other.support is not None
+
+
+_BY_QUESTION: Mapping[GuardName, _Comparison] = MappingProxyType({
+    "support": _Comparison(of=_borne, values=lambda a, b, _: (1.0 - (a.support or 0.0), 1.0 - (b.support or 0.0))),
+    "abstention": _Comparison(of=_both, values=lambda a, b, _: (float(not a.answerable), float(not b.answerable))),
+    "overreach": _Comparison(of=_both, values=lambda a, b, _: (float(a.answerable), float(b.answerable))),
+    "invalid": _Comparison(of=_both, values=lambda a, b, _: (float(a.invalid > 0), float(b.invalid > 0))),
+    "failures": _Comparison(
+        of=lambda a, b: True, values=lambda a, b, _: (float(a.failed is not None), float(b.failed is not None))
+    ),
+    "length": _Comparison(
+        of=_answered, values=lambda a, b, rules: _times(a.words, b.words, rules.length_factor)
+    ),
+})  # fmt: skip
+
+
+def _times(one: float, other: float, factor: float) -> _Values:
+    """Alike for both arms, so that noise of whatever kind is 0 in the mean."""
+    return float(one > factor * other), float(other > factor * one)
+
+
+class Guards:
+    """The guards of one trial while it is watched: each thing that is seen is looked at once."""
+
+    def __init__(self, rules: GuardRules) -> None:
+        self._rules = rules
+        self._asked = QuestionPairs(rules.per_person, rules.per_question)
+        self._turns, self._words = Turns(), ThumbPairs()
+        limit = len(NAMES) / rules.alpha
+        self._guards = {name: Guard(name, getattr(rules, name), limit, rules.alpha) for name in NAMES}
+        self.breached_at: datetime | None = None
+        """When that was kept by which a guard could first tell."""
 
     @property
     def breached(self) -> bool:
-        """Whether it ends the trial."""
-        return self.crossed is not None
+        """Whether a guard ends the trial."""
+        return any(each.crossed is not None for each in self._guards.values())
+
+    def observe(self, observation: Observation) -> None:
+        """One answer of one arm, in the order in which they were kept."""
+        pair = self._asked.add(observation)
+        if pair is None:
+            return
+        one, other = (each.figures for each in pair)
+        for name, comparison in _BY_QUESTION.items():
+            if comparison.of(one, other):
+                self._guards[name].add(*comparison.values(one, other, self._rules))
+        if (turns := self._turns.add(pair)) is not None:
+            self._guards["latency"].add(*_taken_together(turns, self._rules.latency_factor))
+        self._note(observation.at)
+
+    def hear(self, thumb: Thumb) -> None:
+        """One word of a person, in the order in which they came."""
+        if (pair := self._words.add(thumb)) is not None:
+            self._guards["thumbs"].add(*(float(not each.good) for each in pair))
+            self._note(thumb.at)
+
+    def judgement(self, stage: Stage = "canary") -> Judgement:
+        """What all of it says, of a trial in this stage: a shadow is shown to nobody."""
+        states = tuple(each.state(self._asked.count) for each in self._guards.values())
+        better = [name for name in _BETTER if self._guards[name].better]
+        unseen = SHOWN_ONLY if stage == "shadow" else ()
+        return verdict(states, self._asked.count, self._asked.left_out, self._rules, better, unseen)
+
+    def _note(self, at: datetime | None) -> None:
+        if self.breached_at is None and self.breached:
+            self.breached_at = at
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judgement:
-    """What the guards say. `ready`: enough questions, and no guard has half the evidence (by its logarithm) that would
-    be a breach; `better`: that people or sources bear the candidate out more than the champion is shown."""
-
-    guards: tuple[GuardState, ...]
-    pairs: int
-    ready: bool
-    better: bool
-    said: str
-
-    @property
-    def breached(self) -> tuple[str, ...]:
-        """The guards that end the trial."""
-        return tuple(each.name for each in self.guards if each.breached)
+def _taken_together(turns: tuple[Pair, Pair], factor: float) -> _Values:
+    """The mean of two questions, one that the candidate answered first and one that the champion did."""
+    found = [_times(one.figures.milliseconds, other.figures.milliseconds, factor) for one, other in turns]
+    return sum(one for one, _ in found) / 2.0, sum(other for _, other in found) / 2.0
 
 
-Values = list[tuple[float, float]]
-"""What a guard compares: the candidate's and the champion's value, such that larger is worse."""
-
-
-def judge(observations: Sequence[Observation], thumbs: Sequence[Thumb], rules: GuardRules) -> Judgement:
+def judge(
+    observations: Iterable[Observation], thumbs: Iterable[Thumb], rules: GuardRules, stage: Stage = "canary"
+) -> Judgement:
     """What all that was seen of a trial says of it."""
-    asked = question_pairs(observations, rules.per_person)
-    values = _by_question(asked, rules) | {
-        "latency": _each(neighbour_pairs(observations, rules.per_person), _slower(rules.latency_factor)),
-        "thumbs": [(float(not a.good), float(not b.good)) for a, b in thumb_pairs(thumbs)],
-    }
-    limit = len(values) / rules.alpha
-    guards = tuple(_state(name, pairs, getattr(rules, name), limit, rules.alpha) for name, pairs in values.items())
-    better = [name for name in ("support", "thumbs") if _is_better(values[name], 2 / rules.alpha)]
-    doubtful = [each.name for each in guards if each.evidence >= each.limit**0.5]
-    ready = len(asked) >= rules.pairs and not doubtful
-    said = _said(guards, len(asked), rules.pairs, doubtful, better)
-    return Judgement(guards=guards, pairs=len(asked), ready=ready, better=bool(better), said=said)
+    guards = Guards(rules)
+    for observation in observations:
+        guards.observe(observation)
+    for thumb in thumbs:
+        guards.hear(thumb)
+    return guards.judgement(stage)
 
 
-def _by_question(asked: Sequence[Pair], rules: GuardRules) -> dict[str, Values]:
-    both = [pair for pair in asked if all(each.figures.failed is None for each in pair)]
-    answered = [pair for pair in both if all(each.figures.answerable for each in pair)]
-    borne = [pair for pair in answered if all(each.figures.support is not None for each in pair)]
-    return {
-        "support": _each(borne, lambda one, other: (1.0 - (one.support or 0.0), 1.0 - (other.support or 0.0))),
-        "abstention": _each(both, lambda one, other: (float(not one.answerable), float(not other.answerable))),
-        "overreach": _each(both, lambda one, other: (float(one.answerable), float(other.answerable))),
-        "invalid": _each(both, lambda one, other: (float(one.invalid > 0), float(other.invalid > 0))),
-        "failures": _each(asked, lambda one, other: (float(one.failed is not None), float(other.failed is not None))),
-        "length": _each(answered, _longer(rules.length_factor)),
-    }
-
-
-def _each(pairs: Iterable[Pair], compare: Callable[[Figures, Figures], tuple[float, float]]) -> Values:
-    return [compare(candidate.figures, champion.figures) for candidate, champion in pairs]
-
-
-def _longer(factor: float) -> Callable[[Figures, Figures], tuple[float, float]]:
-    return lambda one, other: (float(one.words > factor * other.words), float(other.words > factor * one.words))
-
-
-def _slower(factor: float) -> Callable[[Figures, Figures], tuple[float, float]]:
-    """Alike for both arms, so that noise of whatever kind is 0 in the mean."""
-    return lambda one, other: (
-        float(one.milliseconds > factor * other.milliseconds),
-        float(other.milliseconds > factor * one.milliseconds),
-    )
-
-
-def _state(name: str, values: Values, tolerance: float, limit: float, alpha: float) -> GuardState:
-    differences = [one - other for one, other in values]
-    found = evidence(differences, tolerance, limit)
-    n = len(values)
-    return GuardState(
-        name=name,
-        n=n,
-        candidate_mean=sum(one for one, _ in values) / n if n else None,
-        champion_mean=sum(other for _, other in values) / n if n else None,
-        difference=sum(differences) / n if n else None,
-        interval=interval(differences, alpha),
-        tolerance=tolerance,
-        evidence=found.peak if found.crossed is not None else found.value,
-        limit=limit,
-        crossed=found.crossed,
-    )
-
-
-def _is_better(values: Values, limit: float) -> bool:
-    return evidence([other - one for one, other in values], 0.0, limit).crossed is not None
-
-
-def _said(guards: Sequence[GuardState], pairs: int, wanted: int, doubtful: Sequence[str], better: Sequence[str]) -> str:
-    if breached := [each for each in guards if each.breached]:
-        words = (
-            f"{each.name} is worse by {each.difference:.3f} over {each.n} pairs, {each.tolerance:g} is borne "
-            f"(seen after {each.crossed})"
-            for each in breached
-        )
-        return f"Breached: {'; '.join(words)}."
-    if pairs < wanted:
-        return f"{pairs} of {wanted} questions answered by both; no guard is breached."
-    if doubtful:
-        return f"{pairs} questions answered by both; half the evidence for a breach is there in {', '.join(doubtful)}."
-    if better:
-        return f"{pairs} questions answered by both; the candidate is shown to be better in {' and '.join(better)}."
-    return f"{pairs} questions answered by both; nothing speaks against going on."
-
-
-__all__ = ["GuardRules", "GuardState", "Judgement", "judge"]
+__all__ = ["GuardRules", "GuardState", "Guards", "Judgement", "judge"]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from pydantic import BaseModel, ConfigDict, Field
+
+GuardName = Literal["support", "abstention", "overreach", "invalid", "failures", "length", "latency", "thumbs"]
+NAMES: tuple[GuardName, ...] = get_args(GuardName)
+SHOWN_ONLY: tuple[GuardName, ...] = ("latency", "thumbs")
+"""Guards that see nothing of a shadow: it is shown to nobody, and always writes second."""
 
 
 class GuardRules(BaseModel):
@@ -11,7 +18,11 @@ class GuardRules(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     alpha: float = Field(
-        default=0.05, gt=0, lt=0.5, description="Probability that a candidate as good as the champion is ever stopped."
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="Probability that a candidate as good as the champion is ever stopped, and that one which is worse "
+        "than borne is ever ready.",
     )
     support: float = Field(default=0.02, ge=0, lt=1, description="Support of statements, on the scale of 0 to 1.")
     abstention: float = Field(
@@ -30,7 +41,17 @@ class GuardRules(BaseModel):
     latency_factor: float = Field(default=1.5, gt=1, description="Time of one answer to that of the other.")
     thumbs: float = Field(default=0.05, ge=0, lt=1, description="Share of people whose first word is a thumb down.")
     pairs: int = Field(default=100, ge=1, description="Questions answered by both before a trial is ready to go on.")
-    per_person: int = Field(default=50, ge=1, description="Answers of one person that count, at most.")
+    longest: int = Field(
+        default=2_000,
+        ge=1,
+        description="Questions answered by both that a trial takes at most: what a guard cannot show within them needs "
+        "a person.",
+    )
+    per_person: int = Field(default=10, ge=1, description="Questions of one person that count, at most.")
+    per_question: int = Field(default=5, ge=1, description="Times that one question counts, whoever asks it.")
+    waived: tuple[GuardName, ...] = Field(
+        default=(), description="Guards that end a trial, but need to show nothing before it goes on."
+    )
 
 
-__all__ = ["GuardRules"]
+__all__ = ["NAMES", "SHOWN_ONLY", "GuardName", "GuardRules"]

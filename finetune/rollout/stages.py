@@ -83,7 +83,7 @@ class Change:
 class Figures:
     """What is measured of one answer. `support` is the mean over its statements in [0, 1], None without one; `invalid`
     the outputs that broke their schema; `failed` the code of the error it ended in; `milliseconds` the time of writing
-    it; `tokens` what was written."""
+    it; `tokens` what was written. `question` is a digest, the same where the same was asked in the same trial."""
 
     answerable: bool = False
     support: float | None = None
@@ -93,12 +93,13 @@ class Figures:
     failed: str | None = None
     milliseconds: float = 0.0
     tokens: int = 0
+    question: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
     """One answer of one arm during a trial. `shown` is whether a person saw it; the other arm's answer to the same
-    question has the same `answer_id`. `number` grows in the order in which observations were kept."""
+    question has the same `answer_id`. `number` grows in the order in which observations were kept; `at` is when."""
 
     number: int
     deployment_id: str
@@ -107,6 +108,7 @@ class Observation:
     arm: Arm
     shown: bool
     figures: Figures
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +118,7 @@ class Thumb:
     principal_id: str
     arm: Arm
     good: bool
+    at: datetime | None = None
 
 
 def check_move(before: Stage, after: Stage) -> None:

@@ -116,7 +116,7 @@ class Crowd:
                 response = client.post(
                     f"{self._server.url}/v1/answers",
                     headers={"Authorization": f"Bearer person-{person}-key-0123456789"},
-                    json={"question": QUESTIONS[turn % len(QUESTIONS)]},
+                    json={"question": f"{QUESTIONS[turn % len(QUESTIONS)]} I am asking for matter {3 * turn + part}."},
                 )
                 self.answers.append((response.status_code, response.json()))
                 turn += 1

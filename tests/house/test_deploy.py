@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.metrics import Metrics
+from app.rollout.counts import RolloutCounts, RolloutFigures, figures
 from app.settings import PREFIX, Settings
 from core.types import Statement
+from finetune.rollout.guards import GuardRules, judge
+from finetune.rollout.stages import Deployment
+from tests.finetune.rollout.people import play
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -54,11 +59,25 @@ def exported() -> dict[str, set[str]]:
     metrics.step("search_documents", None)
     metrics.cache({"hit": 1, "miss": 1}, evicted=1)
     metrics.stock(documents=1, chunks=1, jobs={"queued": 1})
+    metrics.rollouts.say(rolled_out())
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(metrics.text().decode()):
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
     return found
+
+
+def rolled_out() -> RolloutFigures:
+    """A trial that a guard has seen something of, and one that it ended."""
+    now = datetime.now(UTC)
+    trial = Deployment(
+        id="d", scope="*", version="hr@aaaaaaaaaaaaaaaa", stage="canary", created_at=now, changed_at=now
+    )  # fmt: skip
+    seen = play(1, 60)
+    counts = RolloutCounts()
+    counts.rolled_back(("failures",), 2.0)
+    counts.loads["loaded"] += 1
+    return figures([trial], {"d": judge(seen.observations, seen.thumbs, GuardRules())}, counts, keeps=True)
 
 
 def selectors(expression: Any) -> list[Any]:

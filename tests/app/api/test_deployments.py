@@ -119,7 +119,9 @@ async def test_a_shadow_answers_beside_and_is_shown_to_nobody(office: Any) -> No
     assert [each.adapter for each in office.generator.requests] == [None, GOOD]
     assert {each.answer_id for each in found} == {answer["id"]}
     detail = await call(office, "GET", f"/{trial['id']}")
-    assert {each["name"]: each["n"] for each in detail["judged"]["guards"]}["support"] == 1
+    guard = next(each for each in detail["judged"]["guards"] if each["name"] == "support")
+    assert (guard["n"], guard["tolerance"], guard["excluded"]) == (1, 0.02, False)
+    assert detail["judged"]["pairs"] == 1
     listed = (await office.as_("ana-key-0123456789").get("/v1/conversations")).json()["items"]
     assert len(listed) == 1
 
@@ -160,7 +162,8 @@ async def test_a_failing_candidate_reaches_no_reader_and_is_rolled_back_by_itsel
     asked = 0
     async with asyncio.timeout(120):
         while (await call(office, "GET", f"/{trial['id']}"))["stage"] == "canary":
-            answer = await ask(office, question=f"How much leave is there, once more {asked}?")
+            who = ("ana-key-0123456789", "ben-key-0123456789")[asked % 2]
+            answer = await ask(office, who, question=f"How much leave is there, once more {asked}?")
             assert answer["statements"], "the champion answers in its place"
             asked += 1
     found = await call(office, "GET", f"/{trial['id']}")

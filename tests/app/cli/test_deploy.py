@@ -79,7 +79,7 @@ def test_guards_and_history_are_shown(stage: Any) -> None:
     assert code == 0
     assert "support" in said
     assert "0.4 of 140" in said
-    assert "nothing speaks against going on" in said
+    assert "excluded in all that was compared" in said
     assert "shadow → canary" in call("history")[1]
     assert "canary 10%" in call()[1]
     stage.says["GET /v1/deployments"] = {**LIST, "items": []}
