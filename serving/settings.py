@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 
 class Room(BaseModel):
@@ -18,6 +18,11 @@ def _address(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
     return value.rstrip("/")
+
+
+def _number(value: object) -> object:
+    """Environment variables are texts, and pydantic takes none for a number of a list."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 class ExtractiveSettings(Room):
@@ -144,7 +149,7 @@ class EngineSettings(Room):
     enforce_eager: bool = Field(default=False, description="No graph capture: a quicker start, a slower engine.")
     lora: bool = Field(default=False, description="Serve LoRA adapters, and let them be loaded while it runs.")
     adapters: dict[str, Path] = Field(default_factory=dict, description="JSON object of adapters: name to folder.")
-    max_lora_rank: Literal[1, 8, 16, 32, 64, 128, 256, 320, 512] = Field(
+    max_lora_rank: Annotated[Literal[1, 8, 16, 32, 64, 128, 256, 320, 512], BeforeValidator(_number)] = Field(
         default=16, description="Largest rank of an adapter."
     )
     max_loras: int = Field(default=4, ge=1, description="Adapters in one batch.")

@@ -80,3 +80,12 @@ def test_a_secret_file_that_is_misspelt_or_unreadable_is_refused(
 def test_the_documentation_lists_every_setting() -> None:
     written = (ROOT / "docs" / "configuration.md").read_text()
     assert written == page(), "run: footnote settings --markdown > docs/configuration.md"
+
+
+@pytest.mark.parametrize("written", ["8", "512"])
+def test_a_rank_of_the_list_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("FOOTNOTE_SERVING__ENGINE__MAX_LORA_RANK", written)
+    assert load_settings().serving.engine.max_lora_rank == int(written)
+    monkeypatch.setenv("FOOTNOTE_SERVING__ENGINE__MAX_LORA_RANK", "12")
+    with pytest.raises(ConfigurationError, match="MAX_LORA_RANK"):
+        load_settings()
