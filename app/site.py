@@ -23,7 +23,7 @@ ADDRESSES = (
     *("/", "/c/{id}", "/agents", "/agents/{id}", "/documents", "/documents/{id}", "/search"),
     *("/answers/{id}/why", "/status", "/finetune", "/finetune/datasets/{version}", "/finetune/runs/{name}"),
     *("/finetune/versions/{title}/{version}", "/finetune/rollout", "/finetune/gates/{id}"),
-    "/finetune/deployments/{id}",
+    *("/finetune/deployments/{id}", "/finetune/drift"),
 )
 """What the page itself makes of the address; the server sends the same document for each."""
 

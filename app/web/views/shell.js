@@ -33,6 +33,7 @@ const VIEWS = [
   ["/finetune/runs/:name", "finetune", () => import("./finetune/run.js")],
   ["/finetune/versions/:title/:version", "finetune", () => import("./finetune/version.js")],
   ["/finetune/rollout", "finetune", () => import("./finetune/rollout.js")],
+  ["/finetune/drift", "finetune", () => import("./finetune/drift.js")],
   ["/finetune/deployments/:id", "finetune", () => import("./finetune/deployment.js")],
   ["/finetune/gates/:id", "finetune", () => import("./finetune/gate.js")],
 ];

@@ -17,7 +17,9 @@ export const useDeployments = () => useWatched(`${DEPLOYMENTS}?limit=${NEWEST}`)
 export function LoopHere() {
   const deployments = useDeployments();
   const gates = useWatched(GATES);
-  const action = html`<a class="button" href="/finetune/rollout">${t("rollout.open")}</a>`;
+  const action = html`<div class="learning-actions">
+    <a class="button" href="/finetune/drift">${t("drift.open")}</a><a class="button" href="/finetune/rollout">${t("rollout.open")}</a>
+  </div>`;
   return html`<${Loop} deployments=${deployments.value} gates=${gates.value} action=${action} />`;
 }
 

@@ -17,10 +17,10 @@ async function load(signal) {
   return { versions: datasets.items.map(({ version }) => version), models: [...new Set(runs.items.map(({ model }) => model))] };
 }
 
-/** `onBegun` gets the run. */
-export function NewRun({ onClose, onBegun }) {
+/** `onBegun` gets the run; `first` are fields to begin with. */
+export function NewRun({ onClose, onBegun, first = {} }) {
   const known = useLoaded(load, []);
-  const [fields, setFields] = useState(EMPTY);
+  const [fields, setFields] = useState({ ...EMPTY, ...first });
   const [own, setOwn] = useState(null); // YAML written by hand; the form is not asked then
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
