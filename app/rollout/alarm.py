@@ -1,5 +1,7 @@
 """Alarms: said in the log, and posted to the webhook that the settings name.
 
+The address is the operator's alone, in the settings, so it may lie in the own network, as alert managers do; what it
+answers is not read, and where it points to is not followed. It may hold a secret, and is never said.
 The body is JSON; with a key, `X-Footnote-Signature` is `sha256=` and the HMAC of the body, so that who listens knows
 whom it comes from. What is not taken is posted again, three times in all.
 """
@@ -70,8 +72,15 @@ class Alarm:
                     (await client.post(self._webhook, content=body, headers=headers)).raise_for_status()
                     return
                 except httpx.HTTPError as error:
-                    log.warning("the webhook did not take an alarm: %r", error)
+                    log.warning("the webhook did not take an alarm: %s", _said(error))
                     await asyncio.sleep(_PAUSE)
+
+
+def _said(error: httpx.HTTPError) -> str:
+    """What went wrong, without the address."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"it answered {error.response.status_code}"
+    return type(error).__name__
 
 
 __all__ = ["Alarm"]

@@ -143,7 +143,7 @@ class RolloutDesk:
         return wanted
 
     async def _check_scope(self, scope: str) -> None:
-        if not _SCOPE.fullmatch(scope):
+        if not _SCOPE.fullmatch(scope) or not scope.isprintable():
             raise InvalidInput(f"{scope[:100]!r} is no scope: write *, collection:NAME or group:NAME.")
         kind, _, name = scope.partition(":")
         if kind == "collection":
