@@ -8,8 +8,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from app.metrics import RolloutMetrics
 from app.rollout.counts import RolloutCounts, figures
-from app.rollout_metrics import RolloutMetrics
 from finetune.rollout.guards import GuardRules, judge
 from finetune.rollout.stages import Deployment
 from tests.finetune.rollout.people import Harm, play
