@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from finetune.gate.settings import GateSettings
 from finetune.rollout.rules import GuardRules
 from finetune.watch.rules import WatchRules
 
@@ -246,6 +247,7 @@ class FinetuneSettings(Room):
     runs: RunSettings = RunSettings()
     imports: ImportSettings = ImportSettings()
     registry: RegistrySettings = RegistrySettings()
+    gate: GateSettings = GateSettings()
     rollout: RolloutSettings = RolloutSettings()
     watch: WatchSettings = WatchSettings()
     general: Path | None = Field(

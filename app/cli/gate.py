@@ -136,8 +136,19 @@ def _tell(found: dict[str, Any]) -> None:
         for each in measured
     ]
     put_table(("measure", "n", "candidate", "champion", "difference", ""), rows)
+    if judged := report.get("judge"):
+        out.print(_judged(judged))
     if report["undecided"]:
         out.print(f"too few questions to tell: {plain(', '.join(report['undecided']))}")
+
+
+def _judged(judged: dict[str, Any]) -> str:
+    kappa = "not defined" if judged["kappa"] is None else f"{judged['kappa']:.2f}"
+    word = "bears witness" if judged["trusted"] else "decides nothing"
+    return (
+        f"judge {plain(judged.get('model') or '')}: {judged['wins']} won, {judged['ties']} tied, {judged['losses']} "
+        f"lost, {judged['unsure']} unsure; kappa with people {kappa} over {judged['people']} pairs: it {word}"
+    )
 
 
 def _id(api: Api, which: str) -> str:

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from app.finetune.audit import note
 from app.finetune.places import Places
 from app.gate.folders import PAGE, REPORT, RULES, Gate, GateFolders
+from app.gate.judge import open_judge
 from app.gate.material import Material, gather
 from core.errors import Conflict, DiskFull, FootnoteError, NotFound
 
@@ -201,17 +202,18 @@ class Gates:
                 self._note(stage="loading")
                 loaded = await services.rollout.lent((gate.candidate, gate.champion))
             self._note(stage="asking")
-            report = await run_gate(
-                rules,
-                material.items,
-                gate.candidate,
-                gate.champion,
-                material.asker,
-                resume=self._folders.folder(gate.id),
-                checks=material.checks,
-                judge=material.judge,
-                progress=self._progress,
-            )
+            async with open_judge(services.settings.finetune.gate.judge, rules) as judge:
+                report = await run_gate(
+                    rules,
+                    material.items,
+                    gate.candidate,
+                    gate.champion,
+                    material.asker,
+                    resume=self._folders.folder(gate.id),
+                    checks=material.checks,
+                    judge=judge,
+                    progress=self._progress,
+                )
         finally:
             await services.rollout.give_back(loaded)
         self._note(stage="report")

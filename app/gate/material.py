@@ -11,13 +11,13 @@ from app.finetune.places import Places
 from app.finetune.serving import served
 from app.gate.asking import GeneratorAsker
 from app.gate.folders import Gate
+from app.gate.judge import require_judge
 from core.errors import ConfigurationError, InvalidInput, NotFound
 from finetune.dataset import Dataset, read_dataset
 from finetune.gate.gate import Checks
 from finetune.gate.identity import Base, Problem, problems
 from finetune.gate.items import Item, Slicing, harmful_items, items_of
 from finetune.gate.leaks import leaks, training_rows
-from finetune.gate.ports import Judge
 from finetune.gate.verdict import before
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ class Material:
     items: Sequence[Item]
     checks: Checks
     asker: GeneratorAsker
-    judge: Judge | None = None
 
     def stopped(self, rules: GateRules) -> bool:
         """Whether the candidate fails before it is asked anything."""
@@ -45,9 +44,10 @@ class Material:
 
 async def gather(services: Services, places: Places, gate: Gate, rules: GateRules) -> Material:
     """Everything a run needs. Raises `NotFound` for a version, dataset or file that is not there, `InvalidInput` for a
-    dataset that nothing was kept back in."""
+    dataset that nothing was kept back in and for rules that ask a judge where there is none."""
     from agents.verify import SimilarityVerifier
 
+    require_judge(services.settings.finetune.gate.judge, rules)
     registry = services.finetune.registry
     candidate = await asyncio.to_thread(registry.get, gate.candidate)
     wrong = await asyncio.to_thread(registry.verify, gate.candidate)

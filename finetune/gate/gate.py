@@ -12,7 +12,7 @@ from finetune.gate.asking import ask_all, ask_one_by_one, timed_items
 from finetune.gate.identity import Base, Problem
 from finetune.gate.items import Item
 from finetune.gate.journal import Journal
-from finetune.gate.judging import judged
+from finetune.gate.judging import judged, to_judge
 from finetune.gate.leaks import Leaks
 from finetune.gate.ports import Asker, Judge, Progress
 from finetune.gate.report import GateReport
@@ -65,11 +65,13 @@ async def run_gate(
     head = {"rules": rules.digest, "candidate": candidate, "champion": champion, "items": digest(ids)}
     journal = await asyncio.to_thread(Journal, resume, head)
     try:
-        tell = _Count(progress, 2 * (len(items) + len(timed_items(rules, items))), journal.count("said:", "timed:"))
+        asked = judge if rules.judge.enabled else None
+        pairs = sum(map(len, to_judge(items))) if asked else 0
+        of = 2 * (len(items) + len(timed_items(rules, items))) + pairs
+        tell = _Count(progress, of, journal.count("said:", "timed:", "judge:", "people:"))
         said = await ask_all(rules, items, versions, asker, journal, tell)
         timed = await ask_one_by_one(rules, items, versions, asker, journal, tell)
-        asked = judge if rules.judge.enabled else None
-        word = await judged(rules, items, said[candidate], said[champion], asked, journal) if asked else None
+        word = await judged(rules, items, said[candidate], said[champion], asked, journal, tell) if asked else None
     finally:
         journal.close()
     measured = await asyncio.to_thread(results, rules, items, said, timed, candidate, champion, checks.memory)

@@ -8,7 +8,7 @@ Cohen's kappa (1960) over which of two answers, in an order that chance decides,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,7 +30,8 @@ _WORTH = {"a": 1.0, "b": 0.0, "tie": 0.5}
 class Judged:
     """`wins`, `losses` and `ties` are the candidate's; `unsure` the pairs on which the judge said two things. `rate` is
     the share of wins, a tie counting one half, None where the judge decided nothing. `kappa` is its agreement with
-    `people` pairs, None where it is not defined. `trusted` is whether it may bear witness."""
+    `people` pairs, None where it is not defined. `trusted` is whether it may bear witness, `model`
+    who judged."""
 
     wins: int
     losses: int
@@ -40,15 +41,27 @@ class Judged:
     kappa: float | None
     people: int
     trusted: bool
+    model: str = ""
 
 
 async def twice(judge: Judge, item: Item, a: str, b: str) -> Said:
-    """What the judge says either way round, "unsure" where that differs. What is the same is a tie unasked."""
+    """What the judge says either way round, "unsure" where that differs or it said nothing. What is the same is a tie
+    unasked."""
     if a == b:
         return "tie"
     first = await judge.prefers(item.question, item.sources, a, b)
     second = await judge.prefers(item.question, item.sources, b, a)
-    return first if first == _TURNED[second] else "unsure"
+    return first if first is not None and second is not None and first == _TURNED[second] else "unsure"
+
+
+def to_judge(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """The questions on which both versions' answers are judged, and those of them that people decided a pair of."""
+    held_out = [item for item in items if item.kind_of_set == "held_out"]
+    return held_out, [item for item in held_out if item.reference and item.rejected]
+
+
+def _untold() -> None:
+    """Nobody listens."""
 
 
 async def judged(
@@ -58,16 +71,18 @@ async def judged(
     champion: Mapping[str, Output],
     judge: Judge,
     journal: Journal,
+    tell: Callable[[], None] = _untold,
 ) -> Judged:
-    """The judge's word on all questions kept back. What was judged before is not asked again. Raises what `judge`
-    does."""
-    held_out = [item for item in items if item.kind_of_set == "held_out"]
+    """The judge's word on all questions kept back. What was judged before is not asked again. `tell` hears of every
+    pair. Raises what `judge` and `tell` do."""
+    held_out, decided = to_judge(items)
     pairs = {f"judge:{item.id}": (item, candidate[item.id].text, champion[item.id].text) for item in held_out}
-    people = {f"people:{item.id}": (item, *_shown(item)) for item in held_out if item.reference and item.rejected}
+    people = {f"people:{item.id}": (item, *_shown(item)) for item in decided}
 
     async def ask(key: str) -> None:
         item, a, b = (pairs | people)[key]
         journal.put(key, await twice(judge, item, a, b))
+        tell()
 
     await at_most(rules.at_once, [key for key in (*pairs, *people) if journal.get(key) is None], ask)
     said = {key: journal.get(key) for key in pairs}
@@ -90,6 +105,7 @@ async def judged(
         kappa=kappa,
         people=len(people),
         trusted=enough and kappa is not None and kappa >= rules.judge.min_agreement,
+        model=judge.model,
     )
 
 

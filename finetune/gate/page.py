@@ -124,7 +124,8 @@ def _judge(judged: Mapping[str, Any] | None) -> Iterable[str]:
     yield "<h2>Judge</h2>"
     yield (
         f"<p>{judged['wins']} won, {judged['ties']} tied, {judged['losses']} lost, {judged['unsure']} judged two ways. "
-        f"Agreement with people (Cohen’s kappa, {judged['people']} pairs): {kappa}. "
+        f"Agreement of {escape(judged['model'] or 'the judge')} with people (Cohen’s kappa, {judged['people']} pairs): "
+        f"{kappa}. "
         f"{'It bears witness.' if judged['trusted'] else 'It decides nothing.'}</p>"
     )
 

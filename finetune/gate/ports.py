@@ -25,8 +25,10 @@ class Asker(Protocol):
 
 
 class Judge(Protocol):
-    """Says which of two answers is better."""
+    """Says which of two answers is better. `model` names it in reports."""
 
-    async def prefers(self, question: str, sources: Sequence[Source], a: str, b: str) -> Preferred:
-        """The better one. Raises `Unavailable`."""
+    model: str
+
+    async def prefers(self, question: str, sources: Sequence[Source], a: str, b: str) -> Preferred | None:
+        """The better one; None where it said nothing that can be read. Raises `Unavailable`."""
         ...

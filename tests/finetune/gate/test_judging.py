@@ -8,9 +8,10 @@ import pytest
 from core.types import Source
 from finetune.gate.journal import Journal
 from finetune.gate.judging import Judged, cohens_kappa, judged, twice
-from finetune.gate.measures import Output, lcs_f1
+from finetune.gate.measures import Output
 from finetune.gate.ports import Preferred
 from finetune.gate.rules import GateRules, JudgeRules
+from finetune.gate.texts import lcs_f1
 from tests.finetune.gate.world import answer, held_out, world
 
 RULES = GateRules(judge=JudgeRules(enabled=True))
@@ -19,6 +20,8 @@ ITEMS = world()
 
 class Knowing:
     """Knows the references, as a good judge would from the sources."""
+
+    model = "knowing"
 
     def __init__(self) -> None:
         self.asked = 0
@@ -32,6 +35,8 @@ class Knowing:
 
 class First:
     """Prefers what it reads first, as many models do."""
+
+    model = "first"
 
     async def prefers(self, question: str, sources: Sequence[Source], a: str, b: str) -> Preferred:
         return "a"

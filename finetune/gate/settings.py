@@ -1,0 +1,42 @@
+"""What can be configured about the gate: the model that judges, and where general tasks lie."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class GateJudgeSettings(BaseModel):
+    """A model that says which of two answers is better, on a server that speaks OpenAI's protocol. It should be another
+    one than those that are judged: models prefer their own words."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str = Field(
+        default="http://127.0.0.1:8100/v1",
+        pattern=r"^https?://[^@\s]+$",
+        description="Where `chat/completions` lies, `/v1` included.",
+    )
+    api_key: SecretStr | None = Field(default=None, description="The bearer token, if the server asks for one.")
+    model: str = Field(default="", description="The judge's name as its server lists it; unset: there is no judge.")
+    flavour: Literal["vllm", "generic"] = Field(
+        default="generic", description="vllm: prompts are counted by the engine's own tokenizer."
+    )
+    window: int | None = Field(
+        default=None, ge=512, description="Tokens of prompt and word together; unset asks vLLM, and is 8192 for others."
+    )
+    string_lengths: bool = Field(
+        default=True, description="Send the lengths of strings in the JSON schema; OpenAI's own API refuses them."
+    )
+    extra: dict[str, Any] = Field(default_factory=dict, description="JSON object put into every request.")
+    seconds: float = Field(default=60.0, gt=0, description="Time for one word.")
+    reason_chars: int = Field(default=300, ge=20, le=4_000, description="Characters of a reason, at most.")
+
+
+class GateSettings(BaseModel):
+    """The gate before a version comes into service."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    judge: GateJudgeSettings = GateJudgeSettings()
