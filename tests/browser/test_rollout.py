@@ -210,6 +210,12 @@ def test_a_breach_ends_the_trial_before_the_readers_eyes(page: Page, serving: An
     expect(moved).to_contain_text("shadow → rolled back")
     expect(moved).to_contain_text("the guards")
     expect(moved).to_contain_text("Breached: support is worse")
+    moved.get_by_text("What the guards had seen").click()
+    seen = (
+        moved.get_by_role("list", name="Guards").get_by_role("listitem").filter(has_text="Without support by sources")
+    )
+    expect(seen).to_contain_text("breached")
+    expect(seen).to_contain_text("pairs")
     page.goto(f"/finetune/deployments/{trial}")
     support = page.get_by_role("list", name="Guards").get_by_role("listitem").first
     expect(support).to_contain_text("breached")

@@ -5,6 +5,7 @@ import { dateTime } from "../../lib/format.js";
 import { useLoaded } from "../../lib/load.js";
 import { t } from "../../lib/texts.js";
 import { Failed, Loading } from "../../parts/states.js";
+import { Guards } from "./guards.js";
 import { Section } from "./parts.js";
 import { DEPLOYMENTS, Served, Stage, scopeName } from "./rollout_parts.js";
 
@@ -27,7 +28,7 @@ export function Moves({ scope, of, signature }) {
   <//>`;
 }
 
-const Move = ({ move: { version, scope, at, by, before, after, why } }) =>
+const Move = ({ move: { version, scope, at, by, before, after, why, figures } }) =>
   html`<li class="rollout-move">
     <span class="muted small">${dateTime(at)}</span>
     <span>
@@ -35,4 +36,16 @@ const Move = ({ move: { version, scope, at, by, before, after, why } }) =>
       ${before && before !== after && html`<${Stage} stage=${before} /> → `}<${Stage} stage=${after} />
     </span>
     <span class="small">${t("rollout.moved", { by, scope: scopeName(scope) })}${why && ` · ${why}`}</span>
+    <${Figures} figures=${figures} />
   </li>`;
+
+/** What the guards had seen when they moved something; nothing where a person did. */
+function Figures({ figures: { guards = [], breached = [], ...judged } }) {
+  const seen = guards.filter(({ n, evidence }) => n > 0 && Number.isFinite(evidence));
+  if (!seen.length) return null;
+  const told = { ...judged, guards: seen.map((each) => ({ ...each, breached: breached.includes(each.name) })) };
+  return html`<details class="learning-more rollout-figures">
+    <summary>${t("rollout.figures")}</summary>
+    <${Guards} judged=${told} />
+  </details>`;
+}
