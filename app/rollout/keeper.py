@@ -224,7 +224,8 @@ class RolloutKeeper:
 
 
 def _figures(judgement: Judgement) -> dict[str, object]:
-    return {**asdict(judgement), "breached": judgement.breached}
+    guards = [{**asdict(each), "breached": each.breached} for each in judgement.guards]
+    return {**asdict(judgement), "guards": guards, "breached": judgement.breached}
 
 
 def _since(at: datetime | None) -> float | None:

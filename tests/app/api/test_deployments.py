@@ -172,6 +172,10 @@ async def test_a_failing_candidate_reaches_no_reader_and_is_rolled_back_by_itsel
     assert found["why"].startswith("Breached: ")
     change = (await call(office, "GET", "/history"))["items"][0]
     assert (change["before"], change["after"], change["by"]) == ("canary", "rolled_back", "the guards")
+    assert [each["name"] for each in change["figures"]["guards"] if each["breached"]] == change["figures"]["breached"]
+    told = (await office.root.get("/metrics")).text
+    assert 'footnote_rollout_rollbacks_total{cause="failures"} 1.0' in told
+    assert "footnote_rollout_breach_seconds_count 1.0" in told
     async with asyncio.timeout(60):
         while len(posted.found) < 2:  # what was not taken is posted again
             await asyncio.sleep(0.05)
