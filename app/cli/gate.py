@@ -136,6 +136,8 @@ def _tell(found: dict[str, Any]) -> None:
         for each in measured
     ]
     put_table(("measure", "n", "candidate", "champion", "difference", ""), rows)
+    for name, why in report.get("unmeasured", {}).items():
+        out.print(f"{plain(name)} was not measured: {plain(why)}")
     if judged := report.get("judge"):
         out.print(_judged(judged))
     if report["undecided"]:

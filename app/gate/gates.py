@@ -11,7 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,10 +20,12 @@ from app.finetune.places import Places
 from app.gate.folders import PAGE, REPORT, RULES, Gate, GateFolders
 from app.gate.judge import open_judge
 from app.gate.material import Material, gather
+from app.gate.memory import lent_and_measured
 from core.errors import Conflict, DiskFull, FootnoteError, NotFound
 
 if TYPE_CHECKING:
     from app.services import Services
+    from finetune.gate.gate import Checks
     from finetune.gate.report import GateReport
     from finetune.gate.rules import GateRules
 
@@ -197,10 +199,11 @@ class Gates:
         from finetune.gate.gate import run_gate
 
         loaded: list[str] = []
+        checks = material.checks
         try:
             if not material.stopped(rules):
                 self._note(stage="loading")
-                loaded = await services.rollout.lent((gate.candidate, gate.champion))
+                checks = await _loaded(services, gate, rules, material, loaded)
             self._note(stage="asking")
             async with open_judge(services.settings.finetune.gate.judge, rules) as judge:
                 report = await run_gate(
@@ -210,7 +213,7 @@ class Gates:
                     gate.champion,
                     material.asker,
                     resume=self._folders.folder(gate.id),
-                    checks=material.checks,
+                    checks=checks,
                     judge=judge,
                     progress=self._progress,
                 )
@@ -254,6 +257,16 @@ def read(rules: str) -> GateRules:
     from finetune.recipe import yaml_value
 
     return read_rules(rules, yaml_value)
+
+
+async def _loaded(services: Services, gate: Gate, rules: GateRules, material: Material, lent: list[str]) -> Checks:
+    """Both versions on the engines, and what is known before they are asked, their memory with it."""
+    if "memory_ratio" not in rules.measures:
+        lent += await services.rollout.lent((gate.candidate, gate.champion))
+        return material.checks
+    found = await lent_and_measured(services, material.asker, material.items, gate.champion, gate.candidate, lent)
+    why = {"memory_ratio": found.why} if found.why else {}
+    return replace(material.checks, memory=found.bytes, unmeasured=why)
 
 
 def _said(report: GateReport) -> str:

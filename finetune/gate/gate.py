@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import InvalidInput
@@ -25,12 +25,13 @@ from finetune.rows import digest
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checks:
     """What is known before anything is asked: problems of identity, what training gave away (None: nobody looked), the
-    base that is served, and bytes of memory by version, where they were measured."""
+    base that is served, bytes of memory by version, where they were measured, and why a measure could not be taken."""
 
     problems: tuple[Problem, ...] = ()
     leaks: Leaks | None = None
     base: Base | None = None
     memory: Mapping[str, float] = field(default_factory=dict)
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
 
 
 def _untold(done: int, of: int) -> None:
@@ -75,6 +76,7 @@ async def run_gate(
     finally:
         journal.close()
     measured = await asyncio.to_thread(results, rules, items, said, timed, candidate, champion, checks.memory)
+    measured = replace(measured, unmeasured=dict(checks.unmeasured))
     return whole.told(verdict(rules, measured, word), measured, word)
 
 

@@ -72,6 +72,7 @@ def _facts(row: Mapping[str, Any]) -> str:
         ("Questions", f"{row['items']} in {row['clusters']} conversations"),
         ("Leaks", "not looked for" if leaks is None else f"{leaks['count']} in {leaks['rows']} training rows"),
         ("Undecided", ", ".join(row["undecided"]) or "nothing"),
+        *((f"{name} not measured", why) for name, why in row.get("unmeasured", {}).items()),
     ]
     return _table(("", ""), [(escape(name), escape(str(value))) for name, value in facts], numbers=())
 

@@ -52,6 +52,7 @@ class GateReport:
             "reasons": [_reason(each) for each in self.verdict.reasons],
             "blocked_by": list(self.verdict.blocked_by),
             "undecided": list(self.verdict.undecided),
+            "unmeasured": {} if measured is None else dict(measured.unmeasured),
             "leaks": None if self.leaks is None else _leaks(self.leaks),
             "judge": None if self.judged is None else asdict(self.judged),
             "items": 0 if measured is None else measured.items,

@@ -39,7 +39,7 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Results:
-    """`items` and `clusters` count the questions kept back."""
+    """`items` and `clusters` count the questions kept back; `unmeasured` says why a measure could not be taken."""
 
     items: int
     clusters: int
@@ -47,6 +47,7 @@ class Results:
     slices: tuple[Compared, ...] = ()
     general: Compared | None = None
     tasks: tuple[Compared, ...] = ()
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
 
 
 Scores = Mapping[str, Mapping[str, float]]

@@ -67,7 +67,7 @@ def verdict(rules: GateRules, measured: Results, judged: Judged | None = None) -
         compared = measured.measures.get(name)
         if not _decides(rules, compared):
             undecided.append(name)
-        reasons += _measure(rules, name, rule, compared)
+        reasons += _measure(rules, name, rule, compared, measured.unmeasured.get(name))
     reasons += _general(rules, measured)
     for each in measured.slices:
         if each.measure in rules.measures and _shown(each.gain, rules.slices.margin):
@@ -108,11 +108,15 @@ def _decides(rules: GateRules, compared: Compared | None) -> bool:
     return compared.interval.n >= least and compared.interval.clusters >= rules.min_clusters
 
 
-def _measure(rules: GateRules, name: str, rule: MeasureRule, compared: Compared | None) -> Iterator[Reason]:
+def _measure(
+    rules: GateRules, name: str, rule: MeasureRule, compared: Compared | None, why: str | None
+) -> Iterator[Reason]:
     decides = _decides(rules, compared)
     if not decides and rule.required:
         n = 0 if compared is None else compared.interval.n
         said = f"{name} is required, and {n} items tell of it. Gather more of them."
+        if compared is None and why:
+            said = f"{name} is required, and was not measured: {why}."
         yield Reason(measure=name, cause="too_few", said=said, figures={"n": n})
     if compared is None:
         return

@@ -204,3 +204,16 @@ async def test_what_cannot_be_asked_is_said(world: Any, tmp_path: Path) -> None:
     assert (await run(world, candidate, 404, dataset="../../etc"))["code"] == "not_found"
     assert (await run(world, candidate, 404, harmful="nothing.jsonl"))["code"] == "not_found"
     assert (await world.root.get("/v1/gates/nothing")).status_code == 404
+
+
+async def test_memory_that_cannot_be_measured_is_said_and_stops_where_it_is_required(
+    world: Any, tmp_path: Path
+) -> None:
+    candidate = version(tmp_path, world.dataset)
+    found = await run(world, candidate)
+    assert "not vLLM itself" in found["report"]["unmeasured"]["memory_ratio"]
+    assert found["passed"] is True
+    found = await run(world, candidate, rules=RULES + "measures: {memory_ratio: {required: true}}\n")
+    assert found["report"]["blocked_by"] == ["memory_ratio"]
+    assert "not measured" in found["said"]
+    assert "memory_ratio not measured" in (await world.root.get(f"/v1/gates/{found['id']}/page")).text

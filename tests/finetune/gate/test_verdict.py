@@ -12,7 +12,7 @@ from finetune.gate.results import Compared, Results
 from finetune.gate.rules import GateRules, JudgeRules, LeakRules, MeasureRule
 from finetune.gate.verdict import Verdict, before, verdict
 
-RULES = GateRules(measures={"support": {"margin": 0.1, "floor": 0.5}})  # type: ignore[dict-item]
+RULES = GateRules(measures={"support": {"margin": 0.1, "floor": 0.5}})
 ONLY = RULES.model_copy(update={"measures": {"support": RULES.measures["support"]}})
 
 
@@ -134,3 +134,14 @@ def test_what_is_known_before_stops_before() -> None:
     lenient = RULES.model_copy(update={"leak": LeakRules(max_share=0.1, required=False)})
     assert before(lenient, (), found) == ()
     assert before(lenient, (), None) == ()
+
+
+def test_what_could_not_be_measured_stops_only_where_it_is_required() -> None:
+    why = {"memory_ratio": "the engine is on another machine"}
+    optional = ONLY.model_copy(update={"measures": {"memory_ratio": MeasureRule(ceiling=1.1)}})
+    found = verdict(optional, results(unmeasured=why))
+    assert (found.passed, found.undecided) == (True, ("memory_ratio",))
+    demanded = ONLY.model_copy(update={"measures": {"memory_ratio": MeasureRule(ceiling=1.1, required=True)}})
+    found = verdict(demanded, results(unmeasured=why))
+    assert found.blocked_by == ("memory_ratio",)
+    assert why["memory_ratio"] in found.reasons[0].said
