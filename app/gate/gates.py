@@ -215,6 +215,7 @@ class Gates:
                     resume=self._folders.folder(gate.id),
                     checks=checks,
                     judge=judge,
+                    benches=material.benches,
                     progress=self._progress,
                 )
         finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from app.finetune.places import Places
 from app.finetune.serving import served
 from app.gate.asking import GeneratorAsker
+from app.gate.benches import harness
 from app.gate.folders import Gate
 from app.gate.judge import require_judge
 from core.errors import ConfigurationError, InvalidInput, NotFound
@@ -18,6 +19,7 @@ from finetune.gate.gate import Checks
 from finetune.gate.identity import Base, Problem, problems
 from finetune.gate.items import Item, Slicing, harmful_items, items_of
 from finetune.gate.leaks import leaks, training_rows
+from finetune.gate.ports import Benches
 from finetune.gate.verdict import before
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Material:
     items: Sequence[Item]
     checks: Checks
     asker: GeneratorAsker
+    benches: Benches | None = None
 
     def stopped(self, rules: GateRules) -> bool:
         """Whether the candidate fails before it is asked anything."""
@@ -48,6 +51,7 @@ async def gather(services: Services, places: Places, gate: Gate, rules: GateRule
     from agents.verify import SimilarityVerifier
 
     require_judge(services.settings.finetune.gate.judge, rules)
+    benches = harness(services, rules)
     registry = services.finetune.registry
     candidate = await asyncio.to_thread(registry.get, gate.candidate)
     wrong = await asyncio.to_thread(registry.verify, gate.candidate)
@@ -63,7 +67,7 @@ async def gather(services: Services, places: Places, gate: Gate, rules: GateRule
         max_tokens=settings.max_tokens,
         seconds=settings.generate_seconds,
     )
-    return Material(items=items, checks=checks, asker=asker)
+    return Material(items=items, checks=checks, asker=asker, benches=benches)
 
 
 def _dataset(places: Places, name: str) -> Dataset:

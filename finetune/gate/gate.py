@@ -14,7 +14,7 @@ from finetune.gate.items import Item
 from finetune.gate.journal import Journal
 from finetune.gate.judging import judged, to_judge
 from finetune.gate.leaks import Leaks
-from finetune.gate.ports import Asker, Judge, Progress
+from finetune.gate.ports import Asker, Benches, Judge, Progress
 from finetune.gate.report import GateReport
 from finetune.gate.results import results
 from finetune.gate.rules import GateRules
@@ -48,13 +48,14 @@ async def run_gate(
     resume: Path,
     checks: Checks | None = None,
     judge: Judge | None = None,
+    benches: Benches | None = None,
     progress: Progress = _untold,
 ) -> GateReport:
     """Asks both and says whether the candidate passes. `resume` is a folder of this run's own: one that was ended goes
     on there with what was answered. Who fails a check is asked nothing.
 
-    Raises what `asker` and `judge` do, `InvalidInput` for a version held against itself or an item that is there twice,
-    `Conflict` for a folder of another run, `StoreUnavailable`.
+    Raises what `asker`, `judge` and `benches` do, `InvalidInput` for a version held against itself or an item
+    that is there twice, `Conflict` for a folder of another run, `StoreUnavailable`.
     """
     _check(items, candidate, champion)
     checks = checks or Checks()
@@ -73,11 +74,22 @@ async def run_gate(
         said = await ask_all(rules, items, versions, asker, journal, tell)
         timed = await ask_one_by_one(rules, items, versions, asker, journal, tell)
         word = await judged(rules, items, said[candidate], said[champion], asked, journal, tell) if asked else None
+        tasks = {name: await _benched(benches, name, journal) for name in versions} if benches else {}
     finally:
         journal.close()
-    measured = await asyncio.to_thread(results, rules, items, said, timed, candidate, champion, checks.memory)
+    measured = await asyncio.to_thread(results, rules, items, said, timed, candidate, champion, checks.memory, tasks)
     measured = replace(measured, unmeasured=dict(checks.unmeasured))
     return whole.told(verdict(rules, measured, word), measured, word)
+
+
+async def _benched(benches: Benches, version: str, journal: Journal) -> Mapping[str, Mapping[str, float]]:
+    """A version's scores of tasks; what is in the journal is not asked."""
+    key = f"tasks:{version}"
+    found: Mapping[str, Mapping[str, float]] | None = journal.get(key)
+    if found is None:
+        found = await benches.scores(version)
+        journal.put(key, found)
+    return found
 
 
 class _Count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from core.types import Source
@@ -21,6 +21,14 @@ class Asker(Protocol):
         """What the version writes, with what is served around it. An output that broke its schema for good is an
         output (`failed`). Raises `Unavailable` where the generator does not answer now: the run ends there and can be
         gone on with."""
+        ...
+
+
+class Benches(Protocol):
+    """Asks tasks with answers of their own."""
+
+    async def scores(self, version: str) -> Mapping[str, Mapping[str, float]]:
+        """A version's score in [0, 1] of every item, by task. Raises `ConfigurationError`, `Unavailable`."""
         ...
 
 

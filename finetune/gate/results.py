@@ -62,9 +62,13 @@ def results(
     candidate: str,
     champion: str,
     memory: Mapping[str, float] | None = None,
+    tasks: Mapping[str, Scores] | None = None,
 ) -> Results:
-    """All that the two versions' outputs say. `memory` are bytes by version, where they are known."""
-    bench = _Bench(rules, items, _scored(items, said[candidate]), _scored(items, said[champion]))
+    """All that the two versions' outputs say. `memory` are bytes by version, where they are known; `tasks` scores of
+    tasks that were asked elsewhere, by version, task and item."""
+    left, right = ((tasks or {}).get(name, {}) for name in (candidate, champion))
+    items = (*items, *_elsewhere(left), *_elsewhere({name: right[name] for name in right.keys() - left.keys()}))
+    bench = _Bench(rules, items, _scored(items, said[candidate], left), _scored(items, said[champion], right))
     held_out = [item for item in items if item.kind_of_set == "held_out"]
     ratios = {
         "length_ratio": bench.ratio(
@@ -153,9 +157,22 @@ class _Bench:
         return how(values, clusters, confidence=wanted, draws=rules.draws, seed=rules.seed)
 
 
-def _scored(items: Sequence[Item], outputs: Mapping[str, Output]) -> Scores:
+def _elsewhere(tasks: Scores) -> list[Item]:
+    """Items of tasks that were asked elsewhere: no two of them share their luck."""
+    return [
+        Item(id=f"{task}:{name}", kind_of_set="anchor", messages=(), question="", cluster=f"{task}:{name}",
+             slices={"task": task})
+        for task, scored in sorted(tasks.items()) for name in sorted(scored)
+    ]  # fmt: skip
+
+
+def _scored(items: Sequence[Item], outputs: Mapping[str, Output], tasks: Scores) -> Scores:
     found: dict[str, dict[str, float]] = {}
+    if tasks:
+        found["general"] = {f"{task}:{name}": value for task in tasks for name, value in tasks[task].items()}
     for item in items:
+        if item.id not in outputs:
+            continue
         for name, value in scores(item, outputs[item.id]).items():
             found.setdefault(name, {})[item.id] = value
     return found

@@ -15,7 +15,7 @@ changed after the fact have another one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -34,6 +34,7 @@ MeasureName = DifferenceName | RatioName
 DIFFERENCES: tuple[str, ...] = get_args(DifferenceName)
 RATIOS: tuple[str, ...] = get_args(RatioName)
 LOWER_IS_BETTER = frozenset({"repetition"})
+TaskName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
 Load = Callable[[str], Any]
 """What a text of YAML holds, as `yaml.safe_load` reads it."""
 _LONGEST = 100_000
@@ -107,6 +108,8 @@ class GeneralRules(Room):
     margin: float = Field(default=0.15, ge=0, description="How much worse all tasks together may be.")
     drop: float = Field(default=0.1, ge=0, description="How much worse one task may be.")
     tasks: dict[str, float] = Field(default_factory=dict, description="The same, of tasks by name.")
+    lm_eval: tuple[TaskName, ...] = Field(default=(), max_length=50, description="Tasks of lm-eval to ask both too.")
+    lm_eval_items: int = Field(default=200, ge=5, le=100_000, description="Items of each such task, at most.")
 
 
 class GateRules(Room):

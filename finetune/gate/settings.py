@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -34,9 +35,30 @@ class GateJudgeSettings(BaseModel):
     reason_chars: int = Field(default=300, ge=20, le=4_000, description="Characters of a reason, at most.")
 
 
+class LmEvalSettings(BaseModel):
+    """The LM Evaluation Harness, which rules may name tasks of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    python: Path = Field(default=Path(".venv-lm-eval/bin/python"), description="The Python that has lm_eval.")
+    tasks: Path | None = Field(
+        default=None,
+        description="Folder of tasks (YAML) besides the harness' own. They may call Python in that folder, which runs "
+        "as this server does.",
+    )
+    tokenizer: Path | None = Field(
+        default=None,
+        description="Folder of the served model's tokenizer; unset is FOOTNOTE_SERVING__ENGINE__MODEL where that is "
+        "one.",
+    )
+    seconds: float = Field(default=1_800.0, gt=0, description="Time for all tasks of one version.")
+    hub: bool = Field(default=False, description="Whether data of tasks may be downloaded: MMLU's, HellaSwag's.")
+
+
 class GateSettings(BaseModel):
     """The gate before a version comes into service."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     judge: GateJudgeSettings = GateJudgeSettings()
+    lm_eval: LmEvalSettings = LmEvalSettings()
