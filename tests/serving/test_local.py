@@ -16,16 +16,20 @@ import jsonschema
 import pytest
 import pytest_asyncio
 
+from agents.answer import Answerer, AnswerRequest
 from agents.prompting import answer_messages
+from agents.settings import AgentSettings
+from app.store.codec import dump_answer, load_answer
 from bench.tiny_llama import build
 from core.errors import DeadlineExceeded, GenerationInvalid, GeneratorUnavailable
-from core.types import Message, Source
+from core.types import Message, Principal, SearchRequest, SearchResult, Source
 from serving.local import LocalGenerator
 from serving.local_files import digest_of
 from serving.local_weights import load_weights
 from serving.queue import QueuedGenerator
+from serving.scored import ScoredGenerator
 from tests.local_requests import ENDLESS, LONG, MOST, SHORT, request, settings
-from tests.many_answers import COUNT, are_held_to_their_schemas
+from tests.many_answers import BOUNDS, COUNT, are_held_to_their_schemas, hit
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -48,6 +52,21 @@ async def test_two_hundred_answers_are_valid_and_cite_only_what_was_offered_for_
 ) -> None:
     queued = QueuedGenerator(generator, concurrency=1, waiting=COUNT)
     assert len(await are_held_to_their_schemas(queued, generator, word_embedder)) > 50
+
+
+async def test_an_answer_keeps_how_sure_the_model_was_of_it(generator: LocalGenerator, word_embedder: Any) -> None:
+    class Handbook:
+        async def search(self, request: SearchRequest) -> SearchResult:
+            return SearchResult(hits=(hit(1, "Employees receive 28 days of leave a year."),), timings_ms={})
+
+    settings = AgentSettings(output=BOUNDS, max_tokens=2_048, generate_seconds=100)
+    scored = ScoredGenerator(generator, share=1.0, alternatives=10)
+    for written, told in ((scored, True), (generator, False)):
+        answerer = Answerer(Handbook(), written, word_embedder, settings, window=generator)
+        answer = await answerer.answer(AnswerRequest(id="a", question="How long?", principal=Principal(id="ana")))
+        assert (answer.usage.mean_entropy is not None) == told
+        assert (answer.usage.scored_tokens > 0) == told
+        assert load_answer(dump_answer(answer)).usage == answer.usage, "it is kept with the answer"
 
 
 async def test_words_arrive_one_after_another_and_are_counted(generator: LocalGenerator) -> None:
