@@ -124,6 +124,15 @@ async def show_gate(gate_id: Id, services: Wired, caller: Administrator) -> HTML
     return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
 
 
+@router.delete(
+    "/{gate_id}", status_code=204, summary="Delete a run of the gate", operation_id="delete_gate",
+    responses=problems(403, 404, 409),
+)  # fmt: skip
+async def delete_gate(gate_id: Id, services: Wired, caller: Administrator) -> None:
+    """With its report. Not while it is at work, nor while what is in service rests on it. The audit keeps that."""
+    await services.finetune.gates.delete(services, gate_id, caller.id)
+
+
 @router.post(
     "/{gate_id}/cancel", summary="End a run of the gate", operation_id="cancel_gate",
     responses={**shown(_GATE), **problems(403, 404, 409)},

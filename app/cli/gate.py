@@ -75,6 +75,15 @@ def cancel(which: Which) -> None:
     out.print(f"ending {plain(ended['id'])}")
 
 
+@gate.command("delete")
+def delete(which: Which) -> None:
+    """Delete a run with its report; the audit keeps that it was."""
+    with connect(load_settings()) as api:
+        found = _id(api, which)
+        api.call("DELETE", f"{_BASE}/{found}")
+    out.print(f"deleted {plain(found)}")
+
+
 @gate.command("show")
 def show(which: Which, as_json: AsJson = False) -> None:
     """Show what a run came to: every measure, and every part that was worse."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -78,6 +79,12 @@ class GateFolders:
     def put(self, gate_id: str, name: str, text: str) -> None:
         """Keeps a file of a run, whole or not at all. Raises `OSError`."""
         put(self._root / gate_id / name, text)
+
+    def remove(self, gate_id: str) -> None:
+        """Removes a run with all its files; it is gone before the first of them is. Raises `NotFound`, `OSError`."""
+        going = self._root / f".going-{gate_id}"
+        self.folder(gate_id).rename(going)
+        shutil.rmtree(going, ignore_errors=True)
 
     def get(self, gate_id: str) -> Gate:
         """How a run fares; one that nobody works on any more was interrupted. Raises `NotFound`."""

@@ -21,7 +21,7 @@ from app.gate.folders import PAGE, REPORT, RULES, Gate, GateFolders
 from app.gate.judge import open_judge
 from app.gate.material import Material, gather
 from app.gate.memory import lent_and_measured
-from core.errors import Conflict, DiskFull, FootnoteError, NotFound
+from core.errors import Conflict, DiskFull, FootnoteError, NotFound, StoreUnavailable
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -106,6 +106,23 @@ class Gates:
             raise Conflict("Another server runs it; ask that one.")
         self._stop = self._stop or "cancelled"
         return gate
+
+    async def delete(self, services: Services, gate_id: str, who: str) -> None:
+        """Removes a run and its report. Raises `NotFound`, `Conflict` while it is at work or what is in service rests
+        on it, `StoreUnavailable`."""
+        gate = await self.get(gate_id)
+        if gate.state == "running":
+            raise Conflict("This run of the gate is at work. Cancel it first.")
+        live = [each for each in await services.rollout.desk.deployments.live() if each.gate == gate_id]
+        if live:
+            raise Conflict(f"{live[0].version} is in service by this report. Roll it back first.")
+        try:
+            await asyncio.to_thread(self._folders.remove, gate_id)
+        except OSError as error:
+            raise StoreUnavailable(f"This run of the gate cannot be removed: {error.strerror}.") from None
+        if self._now is not None and self._now.id == gate_id:
+            self._now = None
+        note(self._places.root, who, "deleted a report of the gate", version=gate.candidate, why=f"report {gate_id}")
 
     async def get(self, gate_id: str) -> Gate:
         """How a run fares. Raises `NotFound`."""

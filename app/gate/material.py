@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.finetune.places import Places
 from app.finetune.serving import served
@@ -14,17 +15,19 @@ from app.gate.benches import harness
 from app.gate.folders import Gate
 from app.gate.judge import require_judge
 from core.errors import ConfigurationError, InvalidInput, NotFound
+from core.types import Example
 from finetune.dataset import Dataset, read_dataset
 from finetune.gate.gate import Checks
 from finetune.gate.identity import Base, Problem, problems
 from finetune.gate.items import Item, Slicing, harmful_items, items_of
-from finetune.gate.leaks import leaks, training_rows
+from finetune.gate.leaks import leaks, lineage, training_rows
 from finetune.gate.ports import Benches
 from finetune.gate.verdict import before
 
 if TYPE_CHECKING:
     from app.services import Services
     from finetune.gate.rules import GateRules
+    from finetune.ports import Versions
     from finetune.registry import Version
 
 _QUESTIONS_OF_A_TOPIC = 40
@@ -130,14 +133,32 @@ def _checks(
     except (OSError, ValueError):
         unread = Problem(code="damaged", said="Its card cannot be read. Train again.")
         return Checks(problems=(unread,), base=base)
-    datasets = {path.name: read_dataset(path) for path in places.datasets.glob("*@*") if _is_named(card, path.name)}
-    rows, unread_sets = training_rows(card, datasets)
+    rows, unread_sets = _learnt_from(services.finetune.registry, places, candidate.name, card)
     found = leaks(items, rows, rules.leak.likeness, unread_sets)
     return Checks(problems=problems(card, base, wrong), leaks=found, base=base)
 
 
-def _is_named(card: object, name: str) -> bool:
-    data = card.get("data") if isinstance(card, dict) else None
+def _learnt_from(
+    registry: Versions, places: Places, name: str, card: Mapping[str, Any]
+) -> tuple[list[Example], tuple[str, ...]]:
+    """The rows that a version, and whatever it was made on top of, was trained on, and what of them cannot be read."""
+    cards = {}
+    for version in registry.versions():
+        with contextlib.suppress(OSError, ValueError):  # its card cannot be read: then it is told as lost
+            cards[version.name] = version.card()
+    made_of, lost = lineage(name, card, cards)
+    rows: list[Example] = []
+    unread = [*lost]
+    for each in made_of:
+        datasets = {path.name: read_dataset(path) for path in places.datasets.glob("*@*") if _is_named(each, path.name)}
+        learnt, gone = training_rows(each, datasets)
+        rows += learnt
+        unread += gone
+    return rows, tuple(dict.fromkeys(unread))
+
+
+def _is_named(card: Mapping[str, Any], name: str) -> bool:
+    data = card.get("data")
     return isinstance(data, dict) and data.get("dataset") == name
 
 

@@ -6,6 +6,7 @@ says the same; unless both rest on one document: two questions on one passage ha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from core.types import Example
 from finetune.dataset import Dataset
 from finetune.duplicates import Alike
 from finetune.gate.items import Item
+from finetune.retention import named_in
 from finetune.rows import KINDS
 from finetune.target import plain
 from finetune.topics import asked
@@ -58,6 +60,23 @@ def training_rows(card: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> t
     if name not in datasets:
         return [], (name,)
     return [row for kind in KINDS for row in datasets[name].examples(kind, "train")], ()
+
+
+def lineage(
+    name: str, card: Mapping[str, Any], cards: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[Mapping[str, Any]], tuple[str, ...]]:
+    """The cards of a version and of everything it was made on top of, and the names of what nobody has any more. Making
+    a model smaller teaches it nothing: the card of that is left out, and what it was made from is followed."""
+    found, lost, seen, todo = [], [], {name}, [card]
+    while todo:
+        each = todo.pop()
+        if each.get("method") != "quantize":
+            found.append(each)
+        below = named_in(json.dumps([each.get("base"), each.get("settings")], default=str)) - seen
+        seen |= below
+        todo += [cards[other] for other in sorted(below) if other in cards]
+        lost += [other for other in sorted(below) if other not in cards]
+    return found, tuple(lost)
 
 
 def leaks(items: Iterable[Item], training: Sequence[Example], likeness: float, unread: Sequence[str] = ()) -> Leaks:

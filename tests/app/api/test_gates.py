@@ -217,3 +217,33 @@ async def test_memory_that_cannot_be_measured_is_said_and_stops_where_it_is_requ
     assert found["report"]["blocked_by"] == ["memory_ratio"]
     assert "not measured" in found["said"]
     assert "memory_ratio not measured" in (await world.root.get(f"/v1/gates/{found['id']}/page")).text
+
+
+async def test_what_it_was_trained_on_top_of_gives_questions_away_too(world: Any, tmp_path: Path) -> None:
+    leaked = dataset(tmp_path, "leaked", train=range(0, 10))
+    below = version(tmp_path, leaked, weights=b"below")
+    source = adapter_folder(tmp_path / "above", b"above")
+    base = {"model": str(tmp_path / "finetune" / "registry" / below), "served_as": "m"}
+    card = {"kind": "adapter", "base": base, "data": {"dataset": world.dataset}}
+    above = Registry(root=tmp_path / "finetune" / "registry").publish("hr", "adapter", source, card, "# hr").name
+    found = await run(world, above)
+    assert found["report"]["blocked_by"] == ["leak"], found["report"]
+    assert world.generator.requests == []
+
+
+async def test_a_report_goes_unless_what_is_in_service_rests_on_it(world: Any, tmp_path: Path) -> None:
+    candidate = version(tmp_path, world.dataset)
+    first, second = await run(world, candidate), await run(world, candidate)
+    made = await world.root.post(
+        "/v1/deployments", json={"version": candidate, "stage": "champion", "gate": first["id"]}
+    )
+    assert made.status_code == 201, made.text
+    refused = await world.root.delete(f"/v1/gates/{first['id']}")
+    assert (refused.status_code, "in service" in refused.json()["detail"]) == (409, True)
+    assert (await world.root.delete(f"/v1/gates/{second['id']}")).status_code == 204
+    assert [each["id"] for each in (await world.root.get("/v1/gates")).json()["items"]] == [first["id"]]
+    for gone in (second["id"], "..", "../../finetune", "%2e%2e", "a" * 36):
+        assert (await world.root.delete(f"/v1/gates/{gone}")).status_code in (404, 405)
+    assert not [each for each in (tmp_path / "finetune" / "gates").iterdir() if second["id"] in each.name]
+    rows = (await world.root.get("/v1/finetune/audit")).json()["items"]
+    assert [row["by"] for row in rows if row["did"] == "deleted a report of the gate"] == ["root"]

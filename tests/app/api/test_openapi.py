@@ -112,6 +112,7 @@ ISSUED = {
     "get /v1/gates",
     "post /v1/gates",
     "get /v1/gates/{gate_id}",
+    "delete /v1/gates/{gate_id}",
     "get /v1/gates/{gate_id}/page",
     "post /v1/gates/{gate_id}/cancel",
     "post /v1/gates/{gate_id}/resume",

@@ -15,7 +15,7 @@ GATE: dict[str, Any] = {
     "harmful": None, "state": "running", "stage": "asking", "done": 30, "of": 240, "passed": None, "said": "",
     "error": None, "by": "ada", "started_at": "2026-11-20T09:30:00Z", "ended_at": None, "report": None,
 }  # fmt: skip
-MEASURE = {
+MEASURE: dict[str, Any] = {
     "measure": "support", "slice": None, "candidate": 0.7, "champion": 0.72, "difference": -0.02, "low": -0.05,
     "high": 0.01, "n": 120, "clusters": 60, "confidence": 0.95, "said": "passed", "worst": [],
 }  # fmt: skip
@@ -66,6 +66,13 @@ def test_the_page_is_written(stage: Any, tmp_path: Path) -> None:
     stage.says = {f"GET /v1/gates/{ID}/page": "<!doctype html>…"}
     assert call("gate", "page", ID, "--to", str(tmp_path / "gate.html"))[0] == 0
     assert (tmp_path / "gate.html").read_text() == "<!doctype html>…"
+
+
+def test_a_run_is_deleted(stage: Any) -> None:
+    stage.says = {f"DELETE /v1/gates/{ID}": (204, None), "GET /v1/gates": {"items": [DONE]}}
+    code, said = call("gate", "delete", ID[:6])
+    assert (code, said.strip()) == (0, f"deleted {ID}")
+    assert stage.asked[-1][0] == f"DELETE /v1/gates/{ID}"
 
 
 def test_drift_is_told(stage: Any) -> None:

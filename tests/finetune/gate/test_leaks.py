@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from core.types import DocumentVersion, Example, Lineage, Message
 from finetune.dataset import Curated, write_dataset
 from finetune.gate.items import Item
-from finetune.gate.leaks import leaks, training_rows
+from finetune.gate.leaks import leaks, lineage, training_rows
 from tests.finetune.gate.world import SCHEMA, answer
 
 LONG = "Employees in Germany receive twenty-eight days of paid vacation in every calendar year, and unused days expire."
@@ -70,3 +71,19 @@ def test_the_card_tells_what_was_trained_on(tmp_path: Path) -> None:
     assert training_rows({"data": {"dataset": "gone@1"}}, shelf) == ([], ("gone@1",))
     assert training_rows({"data": {"files": ["x.jsonl"]}}, shelf) == ([], ("",))
     assert training_rows({}, shelf) == ([], ("",))
+
+
+def test_what_a_version_was_made_on_top_of_is_followed() -> None:
+    first, second, small = "hr@00000000000000a1", "hr@00000000000000a2", "hr@00000000000000a3"
+    lost = "law@00000000000000a4"
+    cards: dict[str, dict[str, Any]] = {
+        first: {"method": "sft", "base": {"model": f"/models/{lost}/files"}, "data": {"dataset": "one@1"}},
+        small: {"method": "quantize", "settings": {"adapter": f"/registry/{first}"}, "data": {}},
+        "other@00000000000000a5": {"data": {"dataset": "other@1"}},
+    }
+    card = {"method": "dpo", "base": {"model": f"/registry/{small}"}, "settings": {"name": second}, "data": {}}
+    found, gone = lineage(second, card, cards)
+    assert found == [card, cards[first]]
+    assert gone == (lost,)
+    turning: dict[str, dict[str, Any]] = {first: {"base": {"model": second}}, second: {"base": {"model": first}}}
+    assert lineage(first, turning[first], turning) == ([turning[first], turning[second]], ())
