@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.finetune.places import Places
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _QUESTIONS_OF_A_TOPIC = 40
 _MOST_TOPICS = 8
+_HARMFUL_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,17 @@ async def _items(services: Services, dataset: Dataset, gate: Gate) -> tuple[Item
     if gate.harmful is None:
         return items
     path = services.finetune.files.path(gate.harmful)
-    return (*items, *harmful_items(await asyncio.to_thread(path.read_text, "utf-8")))
+    return (*items, *await asyncio.to_thread(_harmful, path))
+
+
+def _harmful(path: Path) -> tuple[Item, ...]:
+    """The prompts in a file. Raises `InvalidInput` for one that is too large or holds none."""
+    if path.stat().st_size > _HARMFUL_BYTES:
+        raise InvalidInput(f"The file of harmful prompts is larger than {_HARMFUL_BYTES // 2**20} MiB. Take fewer.")
+    try:
+        return harmful_items(path.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise InvalidInput("The file of harmful prompts is no text in UTF-8: it has to be JSON Lines.") from None
 
 
 async def _topics(services: Services, questions: Sequence[str]) -> dict[str, str]:

@@ -247,3 +247,30 @@ async def test_a_report_goes_unless_what_is_in_service_rests_on_it(world: Any, t
     assert not [each for each in (tmp_path / "finetune" / "gates").iterdir() if second["id"] in each.name]
     rows = (await world.root.get("/v1/finetune/audit")).json()["items"]
     assert [row["by"] for row in rows if row["did"] == "deleted a report of the gate"] == ["root"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "why"),
+    [
+        ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "alias"),
+        ("a: " + "[" * 5_000, "levels deep"),
+        ("min_items: " + "9" * 50_000, "longer"),
+        ("!!python/object/apply:os.system [id]", "YAML"),
+        ("general: {lm_eval: [../../etc/passwd]}", "lm_eval"),
+    ],
+)
+async def test_rules_that_attack_are_refused(world: Any, tmp_path: Path, rules: str, why: str) -> None:
+    found = await run(world, version(tmp_path, world.dataset), 422, rules=rules)
+    assert why in found["detail"]
+    assert (await world.root.get("/v1/gates")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "why"), [(b"\xff\xfe\x00", "UTF-8"), (b" " * (8 * 2**20 + 1), "larger than 8 MiB"), (b"{}", "Line 1")]
+)
+async def test_a_harmful_file_that_is_none_is_refused(world: Any, tmp_path: Path, data: bytes, why: str) -> None:
+    files = tmp_path / "finetune" / "files"
+    files.mkdir(parents=True)
+    (files / "harm.jsonl").write_bytes(data)
+    found = await run(world, version(tmp_path, world.dataset), 422, harmful="harm.jsonl")
+    assert why in found["detail"]
