@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 PREPARED := $(VENV)/share/footnote/.prepared
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lock bench system engine engine-cpu quantizer clean
+.PHONY: help setup run test check lock bench flywheel system engine engine-cpu quantizer clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +51,10 @@ engine-cpu: setup engine ## serve a model with it: make engine-cpu MODEL=path/to
 
 quantizer: setup ## llm-compressor in .venv-quantizer, which makes models smaller
 	@deploy/quantizer.sh
+
+flywheel: ## one turn of the wheel on a real engine: feedback, training, gate, rollout (a quarter of an hour)
+	@$(MAKE) --no-print-directory --jobs=2 setup engine
+	$(BIN)/python -m bench.flywheel $(FLYWHEEL)
 
 test: system ## everything that proves it works
 	@$(MAKE) --no-print-directory --jobs=2 engine check quantizer

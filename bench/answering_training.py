@@ -98,7 +98,7 @@ def train(model: Any, tokenizer: Any, seed: int, steps: int) -> Iterator[float]:
             passages = 2 if step < TWO else rng.choice((3, 4, 4, 5))
             plain, rules = step < PLAIN * steps, step >= WHOLE * steps
             cases = [maker.case(passages, plain=plain) for _ in range(BATCH)]
-            loss = _answering(model, readers, [row(tokenizer, each, not plain, rules) for each in cases])
+            loss = answering(model, readers, [row(tokenizer, each, not plain, rules) for each in cases])
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -130,7 +130,8 @@ def _copying(model: Any) -> Any:
     return torch.nn.functional.cross_entropy(model.lm_head(hidden[kept]), targets[kept])
 
 
-def _answering(model: Any, readers: Any, rows: Sequence[Row]) -> Any:
+def answering(model: Any, readers: Any, rows: Sequence[Row]) -> Any:
+    """The loss of some rows, weighed; two readers are asked which source tokens are in."""
     import torch
 
     ids, places, seen, targets, weights, within = _batch(rows)
