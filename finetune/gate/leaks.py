@@ -70,6 +70,8 @@ def lineage(
     found, lost, seen, todo = [], [], {name}, [card]
     while todo:
         each = todo.pop()
+        data = each.get("data")
+        seen.add(str(data.get("dataset")) if isinstance(data, Mapping) else "")  # it is read itself, and is no version
         if each.get("method") != "quantize":
             found.append(each)
         below = named_in(json.dumps([each.get("base"), each.get("settings")], default=str)) - seen

@@ -87,3 +87,12 @@ def test_what_a_version_was_made_on_top_of_is_followed() -> None:
     assert gone == (lost,)
     turning: dict[str, dict[str, Any]] = {first: {"base": {"model": second}}, second: {"base": {"model": first}}}
     assert lineage(first, turning[first], turning) == ([turning[first], turning[second]], ())
+
+
+def test_the_dataset_that_a_recipe_names_is_no_version_that_is_lost() -> None:
+    name = "manner@aaaaaaaaaaaaaaaa"
+    card = {
+        "data": {"dataset": "rows@bbbbbbbbbbbbbbbb"},
+        "settings": {"data": "/learning/datasets/rows@bbbbbbbbbbbbbbbb"},
+    }
+    assert lineage(name, card, {name: card}) == ([card], ())
