@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from app.rollout.alarm import Alarm
 from app.rollout.counts import BY_HAND, RolloutCounts
+from app.rollout.guarding import Noting
 from app.rollout.hands import Hands
-from app.rollout.keeper import Noting
 from app.rollout.traffic import Traffic
 from app.store.deployments import Deployments
 from core.errors import Conflict, InvalidInput, Unavailable

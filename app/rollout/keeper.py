@@ -12,21 +12,17 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Protocol
 
 from app.beside import beside
 from app.rollout.alarm import Alarm
 from app.rollout.counts import RolloutCounts
+from app.rollout.guarding import BY_ITSELF, Noting
 from app.rollout.hands import Hands
-from app.rollout.judging import Judged, Judges
 from app.rollout.traffic import READ_EVERY, Traffic
 from app.store.deployments import Deployments
 from app.store.presence import Presence
-from core.errors import Conflict, FootnoteError, NotFound, Unavailable
-from finetune.rollout.guards import Judgement
-from finetune.rollout.stages import ON_TRIAL, Deployment, Stage
+from core.errors import FootnoteError, NotFound, Unavailable
+from finetune.rollout.stages import Deployment
 
 log = logging.getLogger("footnote.rollout")
 
@@ -37,17 +33,10 @@ GRACE = 4 * READ_EVERY
 """Seconds after which every server has read that a version answers nobody any more."""
 _AGAIN = 10.0
 """Seconds until what an engine did not do is tried again."""
-BY_ITSELF = "the guards"
-
-
-class Noting(Protocol):
-    """Adds a row to the audit."""
-
-    def __call__(self, who: str, did: str, *, version: str, why: str = "") -> None: ...
 
 
 class RolloutKeeper:
-    """The rollouts of one database. `next_stage` says where a trial that is ready goes by itself, if anywhere."""
+    """The rollouts of one database. `guard` looks at what is tried, once."""
 
     def __init__(
         self,
@@ -57,9 +46,8 @@ class RolloutKeeper:
         traffic: Traffic,
         alarm: Alarm,
         note: Noting,
-        judges: Judges,
         counts: RolloutCounts,
-        next_stage: Callable[[Deployment], Stage | None] = lambda _: None,
+        guard: Callable[[], Awaitable[None]],
     ) -> None:
         self._deployments = deployments
         self._presence = presence
@@ -67,10 +55,8 @@ class RolloutKeeper:
         self._traffic = traffic
         self._alarm = alarm
         self._note = note
-        self._judges = judges
         self._counts = counts
-        self._next_stage = next_stage
-        self._told: set[tuple[str, Stage]] = set()
+        self.guard = guard
         self._later: dict[str, float] = {}
         self._wake = asyncio.Event()
         self.keeps = False
@@ -108,40 +94,6 @@ class RolloutKeeper:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), LOOK_EVERY)
             wake.clear()
-
-    # ---- guards -----------------------------------------------------------------------------------------------------
-
-    async def guard(self) -> None:
-        """Judges every trial once: a breach ends it at once, what is ready may go on, and what waiting will not make
-        ready is said to need a person."""
-        for trial in await self._deployments.live():
-            if trial.stage in ON_TRIAL:
-                try:
-                    with _told(trial):
-                        await self._judge(trial)
-                except Exception:  # of one trial: the others are guarded all the same
-                    log.exception("%s cannot be judged", trial.version)
-
-    async def _judge(self, trial: Deployment) -> None:
-        found = await self._judges.judged(trial)
-        judgement = found.judgement
-        if judgement.breached:
-            await self._breach(trial, found)
-        elif trial.wanted is None and (stage := self._next_stage(trial)):
-            if judgement.ready:
-                await self._deployments.want(trial.id, stage, BY_ITSELF, judgement.said)
-            elif judgement.needs_person and (trial.id, trial.stage) not in self._told:
-                self._told.add((trial.id, trial.stage))
-                self._alarm.raise_("needs_a_person", trial, judgement.said)
-
-    async def _breach(self, trial: Deployment, found: Judged) -> None:
-        said = found.judgement.said
-        with contextlib.suppress(Conflict):  # a person was quicker
-            await self._deployments.roll_back(trial.id, BY_ITSELF, said, _figures(found.judgement))
-            await self._traffic.read()
-            self._note(BY_ITSELF, "rolled back", version=trial.version, why=said)
-            self._alarm.raise_("rolled_back", trial, said)
-            self._counts.rolled_back(found.judgement.breached, _since(found.breached_at))
 
     # ---- engines ----------------------------------------------------------------------------------------------------
 
@@ -223,16 +175,6 @@ class RolloutKeeper:
         self._later[each.id] = time.monotonic() + _AGAIN
 
 
-def _figures(judgement: Judgement) -> dict[str, object]:
-    guards = [{**asdict(each), "breached": each.breached} for each in judgement.guards]
-    return {**asdict(judgement), "guards": guards, "breached": judgement.breached}
-
-
-def _since(at: datetime | None) -> float | None:
-    """Seconds; clocks of servers differ, and none is before the other."""
-    return None if at is None else max(0.0, (datetime.now(UTC) - at).total_seconds())
-
-
 @contextlib.contextmanager
 def _told(each: Deployment) -> Iterator[None]:
     """What cannot be done with one hides no other."""
@@ -242,4 +184,4 @@ def _told(each: Deployment) -> Iterator[None]:
         log.warning("%s (%s, %s): %s", each.version, each.scope, each.stage, error)
 
 
-__all__ = ["BY_ITSELF", "GRACE", "LOOK_EVERY", "NAME", "RolloutKeeper"]
+__all__ = ["GRACE", "LOOK_EVERY", "NAME", "RolloutKeeper"]

@@ -18,6 +18,7 @@ from app.rollout.answering import RollingAnswers
 from app.rollout.champion import ChampionGenerator
 from app.rollout.counts import RolloutCounts, RolloutFigures, figures
 from app.rollout.desk import RolloutDesk
+from app.rollout.guarding import Guarding
 from app.rollout.hands import Hands
 from app.rollout.judging import Judges
 from app.rollout.keeper import RolloutKeeper
@@ -116,17 +117,11 @@ async def open_rollout(
     alarm = Alarm(wanted.webhook, wanted.webhook_key)
     judges, counts = Judges(kept), RolloutCounts()
     noting = partial(note, places(settings).root)
-    keeper = RolloutKeeper(
-        kept,
-        store.presence,
-        hands,
-        traffic,
-        alarm,
-        noting,
-        judges,
-        counts,
-        partial(_next_stage, wanted.approval == "none"),
-    )
+    guarding = Guarding(
+        deployments=kept, judges=judges, traffic=traffic, alarm=alarm, note=noting, counts=counts,
+        next_stage=partial(_next_stage, wanted.approval == "none"),
+    )  # fmt: skip
+    keeper = RolloutKeeper(kept, store.presence, hands, traffic, alarm, noting, counts, guarding.look)
     desk = RolloutDesk(
         settings=wanted, deployments=kept, registry=registry, hands=hands, traffic=traffic, alarm=alarm, note=noting,
         passed=passed, collection=store.collections.require, counts=counts, nudge=keeper.nudge,

@@ -300,3 +300,19 @@ async def test_the_first_word_of_each_person_counts_for_who_answered_him(kit):
     await kit.store.feedback.put(kit.bob, "a-2", rating="up")
     await kit.store.feedback.put(kit.bob, "a-1", rating="down")
     assert [(each.arm, each.good) for each in await kit.store.deployments.thumbs(trial.id)] == [("champion", True)]
+
+
+async def test_words_are_told_from_a_time_on_and_each_has_its_moment(kit):
+    trial = await at(kit, "canary")
+    before = datetime.now(UTC)
+    for answer_id, who in (("b-1", kit.bob), ("b-2", kit.admin)):
+        await answered(kit, who, answer_id)
+        await kit.store.deployments.observe(trial.id, answer_id, who.id, "candidate", True, Figures())
+        await kit.store.feedback.put(who, answer_id, rating="up")
+    first, second = await kit.store.deployments.thumbs(trial.id)
+    assert (first.principal_id, second.principal_id) == (kit.bob.id, kit.admin.id)
+    assert before <= first.at <= second.at <= datetime.now(UTC)
+    assert await kit.store.deployments.thumbs(trial.id, second.at) == [second]
+    assert await kit.store.deployments.thumbs(trial.id, datetime.now(UTC) + timedelta(hours=1)) == []
+    observed = await kit.store.deployments.observations(trial.id)
+    assert all(before <= each.at <= datetime.now(UTC) for each in observed)
