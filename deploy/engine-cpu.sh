@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 venv="${ENGINE_VENV:-.venv-engine}"
 lock=deploy/engine-cpu.lock
 stamp="$venv/.installed"
-if [ -f "$stamp" ] && cmp -s "$stamp" "$lock"; then exit 0; fi
+mend=deploy/vllm_cpu_lora.py
+if [ -f "$stamp" ] && cat "$lock" "$mend" | cmp -s "$stamp" -; then exit 0; fi
 
 command -v "${PYTHON:=python3.11}" >/dev/null || { echo "Python 3.11 is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }
 [ -x "$venv/bin/python" ] || "$PYTHON" -m venv "$venv"
@@ -17,4 +18,5 @@ echo "Setting up vLLM for CPUs in $venv (2.5 GB, some minutes; once)"
 # which cannot be imported beside a torch for CPUs, and triton and OpenCV, which text on CPUs has no use for.
 "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-compile --no-deps -r "$lock"
 "$venv/bin/python" -c "import torch, vllm" || { echo "vLLM cannot be loaded in $venv; delete the folder and try again." >&2; exit 1; }
-cp "$lock" "$stamp"
+"$venv/bin/python" "$mend"
+cat "$lock" "$mend" > "$stamp"

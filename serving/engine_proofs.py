@@ -1,8 +1,8 @@
 """What shows that a running vLLM does what it was set to: it computes, its adapters change something, it is quantized.
 
 A schema that admits one text is kept even by a model whose numbers have become NaN, and by an adapter that was loaded
-and has no effect. So the model, and each adapter, also says how likely it holds a fixed text to be. Of quantization
-vLLM tells nothing by HTTP outside of its development mode; it tells it in its log when it starts.
+and has no effect. So the model, and each adapter, also goes on with a fixed text and says how likely it holds that. Of
+quantization vLLM tells nothing by HTTP outside of its development mode; it tells it in its log when it starts.
 """
 
 from __future__ import annotations
@@ -57,11 +57,12 @@ def check_quantization(settings: EngineSettings, log: EngineLog) -> None:
 
 
 async def likelihoods(endpoint: Endpoint, name: str) -> list[float]:
-    """The log-probabilities that a model or adapter gives the tokens of `TEXT`.
+    """The log-probabilities of the tokens that a model or adapter goes on with after `TEXT`. Those of the text itself
+    would do as well, but vLLM on processors dies of that beside other requests (deploy/vllm_cpu_lora.py).
 
     Raises `ConfigurationError` where they are no numbers, or none come.
     """
-    body = {"model": name, "prompt": TEXT, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 0}
+    body = {"model": name, "prompt": TEXT, "max_tokens": 16, "temperature": 0, "logprobs": 1, "ignore_eos": True}
     try:
         told = await endpoint.ask("POST", "/completions", body, _SECONDS)
         found = [float(each) for each in told["choices"][0]["logprobs"]["token_logprobs"] if each is not None]
