@@ -200,12 +200,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     listed at the end of a run; a fault of the code comes each time."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        whole = {"browser", "flow"} & set(item.path.relative_to(ROOT).parts) or any(
-            name.endswith("engine") for name in fixtures
-        )
+        engine = item.get_closest_marker("engine") or any(name.endswith("engine") for name in fixtures)
+        whole = engine or {"browser", "flow"} & set(item.path.relative_to(ROOT).parts)
         item.add_marker(pytest.mark.flaky(reruns=2 if whole else 1))
         # A file's tests run in one process, for what they share; so do all that need an engine, which starts slowly.
-        engine = any(name.endswith("engine") for name in fixtures)
         item.add_marker(pytest.mark.xdist_group("engine" if engine else str(item.path.relative_to(ROOT))))
 
 

@@ -36,7 +36,7 @@ EXTRACTIVE: dict[str, ExtractiveSettings] = {
 }
 
 
-@pytest.fixture(params=[*sorted(EXTRACTIVE), "local", "openai_compatible"])
+@pytest.fixture(params=[*sorted(EXTRACTIVE), "local", pytest.param("openai_compatible", marks=pytest.mark.engine)])
 async def generator(request: pytest.FixtureRequest, word_embedder: Any) -> AsyncIterator[Generator]:
     """The extractive one, and models of random weights: in this process, and behind a real vLLM."""
     if request.param in EXTRACTIVE:
