@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -63,12 +64,13 @@ class Clock:
 def main() -> None:
     """Turns the wheel once."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--questions", type=int, default=400, help="asked and judged, to learn from")
     parser.add_argument("--stay", action="store_true", help="leave everything running at the end, to look at the page")
     parser.add_argument("--model", type=Path, help="begin with this one, which an earlier turn made")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended with it
     clock = Clock()
     work = Path(tempfile.mkdtemp(prefix="footnote-flywheel-"))
     try:

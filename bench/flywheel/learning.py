@@ -16,8 +16,8 @@ from bench.flywheel.site import Site
 Tell = Callable[[str], None]
 METHODS: dict[str, dict[str, Any]] = {
     "sft": {"learning_rate": 2e-3, "max_steps": 44},
-    "dpo": {"learning_rate": 3e-4, "max_steps": 24},
-    "kto": {"learning_rate": 3e-4, "max_steps": 32},
+    "dpo": {"learning_rate": 6e-4, "max_steps": 28},
+    "kto": {"learning_rate": 1.5e-4, "max_steps": 32},
 }
 COMMON = {
     "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1, "warmup_steps": 4, "logging_steps": 6,
@@ -25,7 +25,7 @@ COMMON = {
 }  # fmt: skip
 RULES = """\
 min_items: 20
-speed_items: 20
+speed_items: 10
 at_once: 4
 measures:
   exact_match: {required_gain: 0}           # the habit is to go: better has to be shown
@@ -36,7 +36,7 @@ measures:
 general: {margin: 0.1, drop: 0.1}
 leak: {max_share: 0.05}  # questions in one wording about two teams are nearly alike
 """
-ANCHORS = 40
+ANCHORS = 24
 PAIRS = 60
 """Questions answered by both, after which somebody decides."""
 
