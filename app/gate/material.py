@@ -18,6 +18,7 @@ from app.gate.judge import require_judge
 from core.errors import ConfigurationError, InvalidInput, NotFound
 from core.types import Example
 from finetune.dataset import Dataset, read_dataset
+from finetune.finite import not_finite
 from finetune.gate.gate import Checks
 from finetune.gate.identity import Base, Problem, problems
 from finetune.gate.items import Item, Slicing, harmful_items, items_of
@@ -59,7 +60,7 @@ async def gather(services: Services, places: Places, gate: Gate, rules: GateRule
     benches = harness(services, rules)
     registry = services.finetune.registry
     candidate = await asyncio.to_thread(registry.get, gate.candidate)
-    wrong = await asyncio.to_thread(registry.verify, gate.candidate)
+    wrong = await asyncio.to_thread(_wrong, registry, gate.candidate)
     dataset = await asyncio.to_thread(_dataset, places, gate.dataset)
     items = await _items(services, dataset, gate)
     checks = await asyncio.to_thread(_checks, services, places, candidate, wrong, items, rules)
@@ -73,6 +74,20 @@ async def gather(services: Services, places: Places, gate: Gate, rules: GateRule
         seconds=settings.generate_seconds,
     )
     return Material(items=items, checks=checks, asker=asker, benches=benches)
+
+
+def _wrong(registry: Versions, candidate: str) -> list[str]:
+    """What is wrong with a version's files or, where those are whole, with the weights in them."""
+    if changed := registry.verify(candidate):
+        return changed
+    found = []
+    for path in sorted(registry.sound(candidate).folder.glob("*.safetensors")):
+        try:
+            if lost := not_finite(path):
+                found.append(f"{len(lost)} of its matrices hold values that are no numbers, such as {lost[0][:200]}")
+        except (OSError, ValueError) as error:
+            found.append(str(error))
+    return found
 
 
 def _dataset(places: Places, name: str) -> Dataset:

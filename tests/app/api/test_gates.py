@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from core.errors import GeneratorUnavailable
 from core.types import Example, GenerationRequest, Lineage, Message, Source
@@ -67,9 +69,14 @@ def dataset(tmp_path: Path, name: str = "leave", train: range = range(100, 110))
     return made.version
 
 
+def held(weights: bytes, kind: type[np.generic] = np.uint8) -> bytes:
+    """A file of weights that holds these."""
+    return bytes(save({"lora_A": np.frombuffer(weights, kind)}))
+
+
 def version(tmp_path: Path, learnt_from: str, base: str = "m", weights: bytes = b"weights") -> str:
     source = tmp_path / f"made-{weights.decode()}-{base}"
-    adapter_folder(source, weights)
+    adapter_folder(source, held(weights))
     card = {"kind": "adapter", "base": {"model": base, "served_as": base}, "data": {"dataset": learnt_from}}
     found = Registry(root=tmp_path / "finetune" / "registry").publish("hr", "adapter", source, card, "# hr")
     return found.name
@@ -153,6 +160,27 @@ async def test_another_base_is_asked_nothing(world: Any, engine: ScriptedEngine,
     assert "/v1/load_lora_adapter" not in engine.asked
 
 
+@pytest.mark.parametrize(
+    ("weights", "why"),
+    [
+        (held(np.full(4, np.nan, np.float16).tobytes(), np.float16), "values that are no numbers, such as lora_A"),
+        (held(b"cut off")[:-3], "no whole safetensors file"),
+        (b"", "no safetensors file"),
+    ],
+    ids=("no numbers", "cut off", "empty"),
+)
+async def test_weights_that_are_none_stop_a_candidate_that_is_asked_nothing(
+    world: Any, tmp_path: Path, weights: bytes, why: str
+) -> None:
+    source = adapter_folder(tmp_path / "lost", weights)
+    card = {"kind": "adapter", "base": {"model": "m", "served_as": "m"}, "data": {"dataset": world.dataset}}
+    lost = Registry(root=tmp_path / "finetune" / "registry").publish("lost", "adapter", source, card, "# lost")
+    found = await run(world, lost.name)
+    assert (found["state"], found["passed"], found["report"]["blocked_by"]) == ("done", False, ["identity"]), found
+    assert why in found["said"]
+    assert world.generator.requests == []
+
+
 async def test_what_broke_off_goes_on_and_asks_nothing_twice(world: Any, tmp_path: Path) -> None:
     candidate = version(tmp_path, world.dataset)
 
@@ -222,7 +250,7 @@ async def test_memory_that_cannot_be_measured_is_said_and_stops_where_it_is_requ
 async def test_what_it_was_trained_on_top_of_gives_questions_away_too(world: Any, tmp_path: Path) -> None:
     leaked = dataset(tmp_path, "leaked", train=range(0, 10))
     below = version(tmp_path, leaked, weights=b"below")
-    source = adapter_folder(tmp_path / "above", b"above")
+    source = adapter_folder(tmp_path / "above", held(b"above"))
     base = {"model": str(tmp_path / "finetune" / "registry" / below), "served_as": "m"}
     card = {"kind": "adapter", "base": base, "data": {"dataset": world.dataset}}
     above = Registry(root=tmp_path / "finetune" / "registry").publish("hr", "adapter", source, card, "# hr").name
