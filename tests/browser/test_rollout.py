@@ -4,6 +4,7 @@ moved, stopped by their guards and taken back; gates asked, gone on with and rea
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,8 @@ def test_guards_tell_what_both_arms_came_to(page: Page, serving: Any, team: str,
     expect(support).to_contain_text("40 pairs")
     expect(support).to_contain_text(f"Candidate{judged['candidate_mean']:.4g}")
     expect(support).to_contain_text(f"Worse by +{judged['difference']:.3g}")
+    assert not judged["excluded"], "a quarter of the answers is worse"
+    expect(support).to_contain_text(f"Up to {judged['tolerance']:g} worse is borne; more is not excluded yet.")
     meter = support.get_by_role("meter", name="Evidence: Without support by sources")
     expect(meter).to_have_attribute("aria-valuetext", f"evidence {judged['evidence']:.3g}, ends at {judged['limit']:g}")
     now = int(meter.get_attribute("aria-valuenow") or 0)
@@ -198,6 +201,8 @@ def test_guards_tell_what_both_arms_came_to(page: Page, serving: Any, team: str,
     assert line
     assert axis
     assert 0 < line["width"] <= axis["width"]
+    observe(serving.data, trial, 300, good, since=40)
+    expect(found).to_contain_text(re.compile(r"At most [+−-]?[\d.]+ worse; up to [\d.]+ is borne\."))
 
 
 def test_a_breach_ends_the_trial_before_the_readers_eyes(page: Page, serving: Any, team: str, names: Any) -> None:

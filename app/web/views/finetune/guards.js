@@ -41,14 +41,26 @@ function Guard({ guard, reach }) {
   </li>`;
 }
 
-function Difference({ guard: { difference, interval, breached }, reach }) {
+function Difference({ guard, reach }) {
+  const { difference, interval, breached } = guard;
   if (difference === null) return html`<p class="muted small">${t("rollout.not_compared")}</p>`;
   const [low, high] = interval ?? [null, null];
   const kind = breached ? "bad" : high !== null && high < 0 ? "good" : low !== null && low > 0 ? "warn" : "open";
   return html`<div>
     <${Interval} value=${difference} low=${low} high=${high} reach=${reach} kind=${kind} />
     <p class="small">${t("rollout.worse_by")} ${inWords(difference, low, high)}</p>
+    <${Excluded} guard=${guard} />
   </div>`;
+}
+
+/** Which harm is excluded by now, and what it takes until what is borne is the most there can be. */
+function Excluded({ guard: { tolerance, upper, excluded, needs } }) {
+  if (upper === undefined) return null; // a trial of former days
+  const borne = figure(tolerance);
+  if (excluded) return html`<p class="small">${t("rollout.excluded", { upper: figure(upper), borne })}</p>`;
+  return html`<p class="muted small">
+    ${t("rollout.not_excluded", { borne })}${" "}${needs === null ? t("rollout.no_end") : t("rollout.needs", { n: needs })}
+  </p>`;
 }
 
 /** Evidence against its limit, both as powers of ten: at the right end the trial ends. */
