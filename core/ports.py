@@ -93,7 +93,7 @@ class PromptWindow(Protocol):
         ...
 
     async def count(self, messages: Sequence[Message]) -> int:
-        """The tokens of a prompt, the model's own frame around it included; never too few."""
+        """The tokens of a prompt, the model's own frame around it included; never too few while the model answers."""
         ...
 
 

@@ -21,6 +21,8 @@ log = logging.getLogger("footnote.generator")
 
 DEFAULT_WINDOW = 8_192
 """Tokens read and written at a time where neither the settings nor the server say."""
+_BYTES_A_TOKEN = 3
+"""Fewer than a byte-level tokenizer usually takes together."""
 _FRAME = 32
 """Tokens allowed for what a chat template puts around one message."""
 _SHORT = 5.0
@@ -102,15 +104,18 @@ class OpenAICompatibleGenerator:
         return (self._window or DEFAULT_WINDOW) - max_tokens
 
     async def count(self, messages: Sequence[Message]) -> int:
-        """The engine's own count; where there is none, as many as there are bytes, which no byte-level tokenizer
-        exceeds."""
+        """The engine's own count; where it has none, as many as there are bytes, which no byte-level tokenizer
+        exceeds. While it does not answer, what is usual: an outage must not look like a question that is too long."""
+        most = _FRAME + sum(len(each.content.encode("utf-8", "replace")) + _FRAME for each in messages)
         if self._settings.flavour == "vllm":
             body = {"model": self._settings.model, "messages": as_dicts(messages)}
             try:
                 return int((await self._endpoint.ask("POST", "//tokenize", body, _SHORT))["count"])
-            except (GeneratorUnavailable, KeyError, TypeError, ValueError):
+            except (GeneratorRefused, KeyError, TypeError, ValueError):
                 pass
-        return _FRAME + sum(len(each.content.encode("utf-8", "replace")) + _FRAME for each in messages)
+            except GeneratorUnavailable:
+                return most // _BYTES_A_TOKEN
+        return most
 
     # ---- parts -------------------------------------------------------------------------------------------------
 

@@ -266,6 +266,13 @@ async def test_tokens_are_vllms_count_or_at_least_as_many(host: Host, make: Make
     assert await generator.count(said) == await make().count(said) >= len("Grüße 😀".encode())
 
 
+async def test_an_outage_makes_no_prompt_too_long(make: Make) -> None:
+    said = (Message(role="user", content="How many days of leave are there? " * 40),)
+    whole = await make().count(said)
+    away = make(flavour="vllm", base_url="http://127.0.0.1:9/v1", retries=0)
+    assert whole / 4 < await away.count(said) < whole / 2
+
+
 async def test_a_default_adapter_answers_unless_another_one_or_the_base_is_asked_for(host: Host, make: Make) -> None:
     generator = make(adapter="hr@1")
     assert generator.info.adapter == "hr@1"
