@@ -19,6 +19,7 @@ from app.finetune.audit import note
 from app.finetune.places import Places
 from app.gate.folders import PAGE, REPORT, RULES, Gate, GateFolders
 from app.gate.judge import open_judge
+from app.gate.likeness import open_vectors
 from app.gate.material import Material, gather
 from app.gate.memory import lent_and_measured
 from core.errors import Conflict, DiskFull, FootnoteError, NotFound, StoreUnavailable
@@ -222,7 +223,10 @@ class Gates:
                 self._note(stage="loading")
                 checks = await _loaded(services, gate, rules, material, loaded)
             self._note(stage="asking")
-            async with open_judge(services.settings.finetune.gate.judge, rules) as judge:
+            async with (
+                open_judge(services.settings.finetune.gate.judge, rules) as judge,
+                open_vectors(services, rules) as vectors,
+            ):
                 report = await run_gate(
                     rules,
                     material.items,
@@ -233,6 +237,7 @@ class Gates:
                     checks=checks,
                     judge=judge,
                     benches=material.benches,
+                    vectors=vectors,
                     progress=self._progress,
                 )
         finally:

@@ -15,6 +15,7 @@ from app.gate.asking import GeneratorAsker
 from app.gate.benches import harness
 from app.gate.folders import Gate
 from app.gate.judge import require_judge
+from app.gate.likeness import require_vectors
 from core.errors import ConfigurationError, InvalidInput, NotFound
 from core.types import Example
 from finetune.dataset import Dataset, read_dataset
@@ -57,6 +58,7 @@ async def gather(services: Services, places: Places, gate: Gate, rules: GateRule
     from agents.verify import SimilarityVerifier
 
     require_judge(services.settings.finetune.gate.judge, rules)
+    require_vectors(services, rules)
     benches = harness(services, rules)
     registry = services.finetune.registry
     candidate = await asyncio.to_thread(registry.get, gate.candidate)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from core.errors import InvalidInput
 from finetune.gate.asking import ask_all, ask_one_by_one, timed_items
+from finetune.gate.bert_score import bert_scores
 from finetune.gate.identity import Base, Problem
 from finetune.gate.items import Item
 from finetune.gate.journal import Journal
 from finetune.gate.judging import judged, to_judge
 from finetune.gate.leaks import Leaks
-from finetune.gate.ports import Asker, Benches, Judge, Progress
+from finetune.gate.ports import Asker, Benches, Judge, Progress, TokenVectors
 from finetune.gate.report import GateReport
 from finetune.gate.results import results
 from finetune.gate.rules import GateRules
@@ -49,15 +50,19 @@ async def run_gate(
     checks: Checks | None = None,
     judge: Judge | None = None,
     benches: Benches | None = None,
+    vectors: TokenVectors | None = None,
     progress: Progress = _untold,
 ) -> GateReport:
     """Asks both and says whether the candidate passes. `resume` is a folder of this run's own: one that was ended goes
     on there with what was answered. Who fails a check is asked nothing.
 
-    Raises what `asker`, `judge` and `benches` do, `InvalidInput` for a version held against itself or an item
-    that is there twice, `Conflict` for a folder of another run, `StoreUnavailable`.
+    Raises what `asker`, `judge`, `benches` and `vectors` do, `InvalidInput` for a version held against itself, an item
+    that is there twice or rules that name `bert_score` where there is nothing to compare by, `Conflict` for a folder of
+    another run, `StoreUnavailable`.
     """
     _check(items, candidate, champion)
+    if "bert_score" in rules.measures and vectors is None:
+        raise InvalidInput("The rules name bert_score: hand over what gives vectors of tokens.")
     checks = checks or Checks()
     whole = GateReport(rules=rules, candidate=candidate, champion=champion, base=checks.base, leaks=checks.leaks)
     if stopped := before(rules, checks.problems, checks.leaks):
@@ -77,7 +82,10 @@ async def run_gate(
         tasks = {name: await _benched(benches, name, journal) for name in versions} if benches else {}
     finally:
         journal.close()
-    measured = await asyncio.to_thread(results, rules, items, said, timed, candidate, champion, checks.memory, tasks)
+    like = {name: await bert_scores(items, said[name], vectors) for name in versions} if vectors else {}
+    measured = await asyncio.to_thread(
+        results, rules, items, said, timed, candidate, champion, checks.memory, tasks, like
+    )
     measured = replace(measured, unmeasured=dict(checks.unmeasured))
     return whole.told(verdict(rules, measured, word), measured, word)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from core.types import Source
 from finetune.gate.items import Item
 from finetune.gate.measures import Output
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Preferred = Literal["a", "b", "tie"]
 Progress = Callable[[int, int], None]
@@ -29,6 +33,15 @@ class Benches(Protocol):
 
     async def scores(self, version: str) -> Mapping[str, Mapping[str, float]]:
         """A version's score in [0, 1] of every item, by task. Raises `ConfigurationError`, `Unavailable`."""
+        ...
+
+
+class TokenVectors(Protocol):
+    """A model that reads texts."""
+
+    async def token_vectors(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Of each text a unit vector a token in its context, special tokens included: (tokens, size). Raises
+        `EmbedderUnavailable`."""
         ...
 
 

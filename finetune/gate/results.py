@@ -63,12 +63,15 @@ def results(
     champion: str,
     memory: Mapping[str, float] | None = None,
     tasks: Mapping[str, Scores] | None = None,
+    likeness: Scores | None = None,
 ) -> Results:
     """All that the two versions' outputs say. `memory` are bytes by version, where they are known; `tasks` scores of
-    tasks that were asked elsewhere, by version, task and item."""
+    tasks that were asked elsewhere, by version, task and item; `likeness` BERTScores by version and item."""
     left, right = ((tasks or {}).get(name, {}) for name in (candidate, champion))
     items = (*items, *_elsewhere(left), *_elsewhere({name: right[name] for name in right.keys() - left.keys()}))
-    bench = _Bench(rules, items, _scored(items, said[candidate], left), _scored(items, said[champion], right))
+    like = {name: {"bert_score": scored} for name, scored in (likeness or {}).items()}
+    mine = {**_scored(items, said[candidate], left), **like.get(candidate, {})}
+    bench = _Bench(rules, items, mine, {**_scored(items, said[champion], right), **like.get(champion, {})})
     held_out = [item for item in items if item.kind_of_set == "held_out"]
     ratios = {
         "length_ratio": bench.ratio(

@@ -25,7 +25,7 @@ from finetune.settings import Room
 
 DifferenceName = Literal[
     "schema_valid", "citation_precision", "citation_recall", "support", "abstention", "refusal", "exact_match",
-    "rouge_l", "preference_win", "repetition",
+    "rouge_l", "bert_score", "preference_win", "repetition",
 ]  # fmt: skip
 """Measures of one output whose difference between the two is looked at."""
 RatioName = Literal["length_ratio", "latency_ratio", "throughput_ratio", "memory_ratio"]
@@ -54,6 +54,8 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "throughput_ratio": {"floor": 0.8},
     "memory_ratio": {"ceiling": 1.1},
 }
+_WHERE_NAMED: dict[str, dict[str, Any]] = {"bert_score": {"margin": 0.05}}
+"""Defaults of measures that only rules which name them look at: they take a model of their own."""
 
 
 class MeasureRule(Room):
@@ -135,11 +137,12 @@ class GateRules(Room):
         said = given.get("measures") if isinstance(given, dict) else None
         if not isinstance(given, dict) or not isinstance(said, dict | None):
             return given
+        known = {**_DEFAULTS, **_WHERE_NAMED}
         named: dict[Any, Any] = {**_DEFAULTS, **(said or {})}
         filled = {
-            name: {**_DEFAULTS.get(name, {}), **rule} if isinstance(rule, dict) else rule
+            name: {**known.get(name, {}), **rule} if isinstance(rule, dict) else rule
             for name, rule in named.items()
-            if rule is not None or name not in _DEFAULTS
+            if rule is not None or name not in known
         }
         return {**given, "measures": filled}
 

@@ -60,5 +60,10 @@ class GateSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    bert_score_model: str = Field(
+        default="",
+        description="Model whose vectors of tokens BERTScore compares, where rules name it: a folder or a name on the "
+        "model hub, as sentence-transformers takes it. Unset is the server's own embedder.",
+    )
     judge: GateJudgeSettings = GateJudgeSettings()
     lm_eval: LmEvalSettings = LmEvalSettings()
