@@ -1,4 +1,4 @@
-"""The gate and rollouts over a real vLLM: versions that were really trained, and a real server.
+"""The gate and rollouts over a real vLLM: versions that were really trained, a real server, and kill -9 of both.
 
 What a version answers is told by asking for it by name; then every answer that somebody is given is held against that,
 text and citations alike.
@@ -6,6 +6,7 @@ text and citations alike.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -129,7 +130,7 @@ class World:
                 found = [list(pool.map(partial(self.told, question), names)) for _ in range(2)]
                 found.append([self.told(question, name) for name in names])
                 seen.append(found)
-                steady = all(each == found[0] for each in found) and all(each and len(each) == 1 for each in found[0])
+                steady = all(each == found[0] for each in found) and None not in found[0]
                 if steady and len({*map(json.dumps, found[0])}) == len(names):
                     self.question = question
                     return found[0]
@@ -169,6 +170,19 @@ class World:
         told = [self.ask(number) for number in range(PEOPLE)]
         assert {status for status, _ in told} == {200}, told
         return [answer for _, answer in told]
+
+    def relaunch(self) -> None:
+        """Starts the server again; while there is no engine it listens, and is not ready."""
+        self.server.launch()
+        told = self.server.data / "server.json"
+        self.until(told.exists)
+        self.server.url = json.loads(told.read_text())["url"]
+        self.until(self.listens)
+
+    def listens(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return self.server.request("GET", "/v1/deployments").is_success
+        return False
 
     def start(self, version: str, stage: str, **more: Any) -> str:
         """Brings a version to a stage; returns the deployment."""
@@ -277,3 +291,40 @@ def test_each_stage_answers_with_what_it_says_and_the_way_back_gives_the_same_an
     assert world.told(world.question, "tiny") == base
     assert cached(learnt_engine.engine) > hits, "what was remembered of a prompt is each version's own"
     world.settled(first)
+
+
+@pytest.mark.parametrize("stage", ["shadow", "canary"])
+def test_kill_9_of_engine_and_server_leaves_the_stage_and_the_engine_is_filled_again(
+    world: World, learnt_engine: Learnt, stage: str
+) -> None:
+    engine, first, second = learnt_engine.engine, learnt_engine.first, learnt_engine.second
+    world.start(first, "champion")
+    trial = world.start(second, "shadow")
+    base, one, two = world.choose("tiny", first, second)
+    shown = world.canary(trial, one, two) if stage == "canary" else [one] * PEOPLE
+    engine.kill(engine.family())
+    world.until(lambda: len(world.problems()) == 2)
+    assert all("cannot be reached" in each for each in world.problems()), world.problems()
+    assert world.ask(0) == (503, "generator_unavailable")
+    world.server.kill()
+    world.relaunch()
+    for person, (status, what) in asked_until(world, lambda: {first, second} <= world.loaded()[0]):
+        if status == 200:
+            assert what in (base, one, shown[person]), "the base answers for a version that is not back"
+        else:
+            assert (status, what) == (503, "generator_unavailable")
+    world.settled(first, second)
+    assert world.deployment(trial)["stage"] == stage, "an engine's death is no fault of the version"
+    assert world.everybody() == shown
+
+
+def asked_until(world: World, met: Callable[[], bool]) -> list[tuple[int, tuple[int, Any]]]:
+    """Everybody asks again and again until all is well: the person, the status, and what was told."""
+    found: list[tuple[int, tuple[int, Any]]] = []
+    deadline = time.monotonic() + 480
+    while not met():
+        assert time.monotonic() < deadline, world.problems()
+        person = len(found) % PEOPLE
+        found.append((person, world.ask(person)))
+        time.sleep(0.5)
+    return found
