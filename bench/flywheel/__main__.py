@@ -94,7 +94,7 @@ def _turned(work: Path, clock: Clock, given: argparse.Namespace) -> dict[str, An
     clock.stage("vLLM and the server start, and read the notes")
     (work / "engine").mkdir()
     os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "1")  # one core is for the server
-    with started(work / "engine", lambda folder: None, **_engine(work)) as engine:
+    with started(work / "engine", lambda folder: None, **engine_settings(work)) as engine:
         site = Site(data=work / "data", engine=engine.url)
         people = [raters.person(number) for number in range(raters.PEOPLE)]
         try:
@@ -111,7 +111,8 @@ def _turned(work: Path, clock: Clock, given: argparse.Namespace) -> dict[str, An
     return result
 
 
-def _engine(work: Path) -> dict[str, str]:
+def engine_settings(work: Path) -> dict[str, str]:
+    """What `tests.engine_process.started` is to start the planted model in `work` with."""
     return {
         "MODEL": str(work / "model"), "SERVED_NAME": NAME, "ADAPTERS": "{}", "LORA": "1", "MAX_LORA_RANK": "8",
         "MAX_MODEL_LEN": "4096",

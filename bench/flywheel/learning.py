@@ -26,7 +26,7 @@ COMMON = {
 RULES = """\
 min_items: 20
 speed_items: 10
-at_once: 4
+at_once: 8
 measures:
   exact_match: {required_gain: 0}           # the habit is to go: better has to be shown
   length_ratio: {floor: 0.3, ceiling: 1.2}  # what says too much may become half as long
@@ -37,7 +37,7 @@ general: {margin: 0.1, drop: 0.1}
 leak: {max_share: 0.05}  # questions in one wording about two teams are nearly alike
 """
 ANCHORS = 24
-PAIRS = 60
+PAIRS = 45
 """Questions answered by both, after which somebody decides."""
 
 
@@ -89,9 +89,9 @@ def trained(site: Site, model: str, data: str, tell: Tell) -> dict[str, str]:
     return found
 
 
-def gated(site: Site, candidate: str, data: str) -> dict[str, Any]:
+def gated(site: Site, candidate: str, data: str, rules: str = RULES) -> dict[str, Any]:
     """The gate's word on a version."""
-    gate = site.call("POST", "/v1/gates", json={"candidate": candidate, "dataset": data, "rules": RULES})
+    gate = site.call("POST", "/v1/gates", json={"candidate": candidate, "dataset": data, "rules": rules})
     while gate["state"] == "running":
         time.sleep(0.5)
         gate = site.call("GET", f"/v1/gates/{gate['id']}")

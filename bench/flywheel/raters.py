@@ -15,7 +15,7 @@ NOISE = 0.1
 """Share of words that say the opposite of what is so."""
 CORRECTING = 0.8
 """Share of those who do not like an answer and take the time to write what it should have said."""
-AT_ONCE = 6
+AT_ONCE = 12
 
 
 def person(number: int) -> str:

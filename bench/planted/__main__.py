@@ -1,0 +1,147 @@
+"""Twenty candidates with planted faults and twenty without, each before the gate on a real vLLM:
+`python -m bench.planted`, about an hour.
+
+All are adapters that were really trained or made of one that was, over the small model with the bad habits that
+`make flywheel` begins with. One more, trained well, answers everybody; each of the forty is held against it over HTTP,
+by the rules that a gate has where nothing is said (`RULES` tells what differs). Results: bench/results/planted.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.flywheel import learning
+from bench.flywheel.__main__ import engine_settings
+from bench.flywheel.model import plant
+from bench.flywheel.site import Site, environment
+from bench.planted import rows
+from bench.planted.candidates import ANCHORS, ASKED, LEARNT, Make, Workshop, bad, good
+from core.types import Split
+from finetune.dataset import Curated, write_dataset
+from finetune.registry import Version
+from tests.engine_process import started
+
+RESULT = Path(__file__).resolve().parents[1] / "results" / "planted.json"
+RULES = """\
+speed_items: 10
+at_once: 8
+measures: {memory_ratio: null}  # both are adapters of one rank in one engine
+leak: {max_share: 0.05}         # questions in one wording about two teams are nearly alike
+"""
+
+
+def main() -> None:
+    """Makes them and asks the gate."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--only", nargs="*", default=[], help="candidates by name; all where none is named")
+    parser.add_argument("--out", type=Path, default=RESULT)
+    given = parser.parse_args()
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended with it
+    work = Path(tempfile.mkdtemp(prefix="footnote-planted-"))
+    try:
+        found = _judged(work, given.seed, given.only)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    result = {**_summary(found), "seed": given.seed, "items": ASKED, "rules": RULES, "each": found}
+    given.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    print(json.dumps(_summary(found)))
+
+
+def _summary(found: list[dict[str, Any]]) -> dict[str, int]:
+    planted = [each for each in found if each["planted"]]
+    sound = [each for each in found if not each["planted"]]
+    return {
+        "planted": len(planted),
+        "planted_stopped": sum(each["stopped"] for each in planted),
+        "sound": len(sound),
+        "sound_stopped": sum(each["stopped"] for each in sound),
+    }
+
+
+def _judged(work: Path, seed: int, only: list[str]) -> list[dict[str, Any]]:
+    import torch
+
+    torch.set_num_threads(2)
+    plant(work / "model", seed, _tell)
+    shop = Workshop(
+        folder=work / "learning",
+        base=work / "model",
+        learnt=rows.drawn(seed, LEARNT),
+        asked=rows.drawn(seed + 1, ASKED),
+    )
+    asked = _asked(shop, seed)
+    champion = shop.trained("champion", rows.rows(shop.learnt, rows.well))
+    _tell(f"{champion.name} will answer")
+    wanted = [(True, *each) for each in bad().items()] + [(False, *each) for each in good().items()]
+    made = [each for each in wanted if not only or each[1] in only]
+    versions = {name: _made(name, make, shop, champion) for _, name, make in made}
+    (work / "engine").mkdir()
+    with started(work / "engine", lambda folder: None, **engine_settings(work)) as engine:
+        site = Site(data=work / "data", engine=engine.url)
+        try:
+            site.start(
+                {**environment(work, work / "model", engine.url, []), "FOOTNOTE_FINETUNE__FOLDER": str(shop.folder)}
+            )
+            engine.wait_up()
+            site.until(lambda: site.request("GET", "/readyz").is_success, 120, "the server is ready")
+            body = {"version": champion.name, "stage": "champion", "ungated": "it was trained well"}
+            learning.reached(site, site.call("POST", "/v1/deployments", json=body)["id"], "champion")
+            return [_before_the_gate(site, planted, name, versions[name], asked) for planted, name, _ in made]
+        finally:
+            site.stop()
+
+
+def _asked(shop: Workshop, seed: int) -> str:
+    """The dataset that all are asked."""
+    splits: dict[Split, Any] = {
+        "test": [
+            *rows.rows(shop.asked, rows.well),
+            *(rows.example(case, each, "", "prompt") for case, each in shop.asked),
+        ],
+        "anchor": rows.rows(rows.drawn(seed + 2, ANCHORS, held_out=True), rows.well),
+    }
+    return write_dataset(shop.folder / "datasets", "asked", Curated(examples=splits)).version
+
+
+def _made(name: str, make: Make, shop: Workshop, champion: Version) -> str:
+    since = time.monotonic()
+    version = make(shop, champion).name
+    _tell(f"{name}: {version}, {time.monotonic() - since:.0f} s")
+    return version
+
+
+def _before_the_gate(site: Site, planted: bool, name: str, version: str, asked: str) -> dict[str, Any]:
+    since = time.monotonic()
+    gate = learning.gated(site, version, asked, RULES)
+    report = gate["report"]
+    measures = {each["measure"]: each for each in report["measures"]}
+    found = {
+        "name": name,
+        "planted": planted,
+        "stopped": not gate["passed"],
+        "by": report["blocked_by"],
+        "said": gate["said"],
+        "exact_match": {key: measures.get("exact_match", {}).get(key) for key in ("champion", "candidate")},
+        "seconds": round(time.monotonic() - since, 1),
+    }
+    _tell(json.dumps(found))
+    return found
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
