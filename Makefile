@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 PREPARED := $(VENV)/share/footnote/.prepared
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lock bench flywheel system engine engine-cpu quantizer clean
+.PHONY: help setup run test check lock bench flywheel system engine engine-cpu quantizer lm-eval clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,14 +50,17 @@ engine-cpu: setup engine ## serve a model with it: make engine-cpu MODEL=path/to
 	@FOOTNOTE_SERVING__ENGINE__MODEL="$(MODEL)" exec $(BIN)/footnote engine
 
 quantizer: setup ## llm-compressor in .venv-quantizer, which makes models smaller
-	@deploy/quantizer.sh
+	@deploy/beside.sh quantizer torch,llmcompressor
+
+lm-eval: setup ## lm-evaluation-harness in .venv-lm-eval, for gates whose rules name its tasks
+	@deploy/beside.sh lm-eval torch,transformers,lm_eval.models.openai_completions
 
 flywheel: ## one turn of the wheel on a real engine: feedback, training, gate, rollout (a quarter of an hour)
 	@$(MAKE) --no-print-directory --jobs=2 setup engine
 	$(BIN)/python -m bench.flywheel $(FLYWHEEL)
 
 test: system ## everything that proves it works
-	@$(MAKE) --no-print-directory --jobs=2 engine check quantizer
+	@$(MAKE) --no-print-directory --jobs=2 engine check quantizer lm-eval
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadgroup
 
 bench: setup ## the measured figures, into bench/results/
@@ -70,4 +73,4 @@ lock: | $(BIN)/python ## pin every dependency again
 	sed -i 's/+cpu$$//; /^#/d' requirements.lock  # any build of the pinned torch will do
 
 clean: ## remove the environment and caches, not the data
-	rm -rf $(VENV) .venv-engine .venv-quantizer .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf $(VENV) .venv-engine .venv-quantizer .venv-lm-eval .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -52,9 +52,8 @@ class Harness:
         task scores nothing, `GeneratorUnavailable` where it takes too long."""
         if not self.python.exists():
             raise ConfigurationError(
-                f"{self.python} does not exist: the rules name tasks of lm-eval. Set it up with `python -m venv "
-                '.venv-lm-eval && .venv-lm-eval/bin/pip install "lm_eval[api]==0.4.13" transformers`, or set '
-                "FOOTNOTE_FINETUNE__GATE__LM_EVAL__PYTHON."
+                f"{self.python} does not exist: the rules name tasks of lm-eval. Set it up with `make lm-eval`, or "
+                "name a Python that has it with FOOTNOTE_FINETUNE__GATE__LM_EVAL__PYTHON."
             )
         with tempfile.TemporaryDirectory(prefix="footnote-lm-eval-") as out:
             await self._run(self.command(version, Path(out)))

@@ -40,7 +40,9 @@ class LmEvalSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    python: Path = Field(default=Path(".venv-lm-eval/bin/python"), description="The Python that has lm_eval.")
+    python: Path = Field(
+        default=Path(".venv-lm-eval/bin/python"), description="The Python that has lm_eval; `make lm-eval` sets one up."
+    )
     tasks: Path | None = Field(
         default=None,
         description="Folder of tasks (YAML) besides the harness' own. They may call Python in that folder, which runs "

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Sets up llm-compressor in .venv-quantizer, which pins another transformers than the server. Everything else, torch
-# foremost, it takes from the server's own environment, which `make setup` makes. Does nothing where it stands already
-# with these pins.
+# Sets up a program in an environment of its own, because it pins other packages than the server or brings many that the
+# server has no use for: `beside.sh NAME MODULES` makes .venv-NAME from deploy/NAME.lock. Everything else, torch foremost,
+# it takes from the server's own environment, which `make setup` makes. Does nothing where it stands already with these
+# pins.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-venv="${QUANTIZER_VENV:-.venv-quantizer}"
-lock=deploy/quantizer.lock
+venv=".venv-$1"
+lock="deploy/$1.lock"
+modules="$2"
 stamp="$venv/.installed"
 if [ -f "$stamp" ] && cmp -s "$stamp" "$lock"; then exit 0; fi
 
@@ -17,6 +19,6 @@ packages() { "$1" -c "import sysconfig; print(sysconfig.get_path('purelib'))"; }
 # What is installed here comes first; what is not is found there.
 packages "$server/bin/python" > "$(packages "$venv/bin/python")/server.pth"
 "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-compile --no-deps -r "$lock"
-"$venv/bin/python" -I -c "import torch, llmcompressor" > /dev/null ||
-  { echo "llm-compressor cannot be loaded in $venv; delete the folder and try again." >&2; exit 1; }
+"$venv/bin/python" -I -c "import $modules" > /dev/null ||
+  { echo "$1 cannot be loaded in $venv; delete the folder and try again." >&2; exit 1; }
 cp "$lock" "$stamp"
