@@ -1,4 +1,4 @@
-"""Rollouts on a real server: breaches under load, and kill -9 of server and engine at every stage."""
+"""Rollouts on a real server: breaches under load, and kill -9 of server, worker and engine at every stage."""
 
 from __future__ import annotations
 
@@ -251,6 +251,23 @@ def test_kill_9_at_every_stage_leaves_a_stage_and_goes_on(
     server.call("POST", "/v1/deployments/rollback", json={})
     assert killed(one)["stage"] == "rolled_back"
     settled(server, engine)
+
+
+def test_a_worker_killed_at_a_stage_moves_nothing_and_its_document_is_read(
+    server: Server, engine: AnsweringEngine, version: Callable[[str], str]
+) -> None:
+    trial = start(server, version("good"), "shadow")
+    for stage, step in (("shadow", "canary"), ("canary", "promote"), ("champion", "")):
+        begun = server.upload(f"while {stage}.md", f"# Notes\n\nWritten while it was a {stage}.".encode())
+        worker = server.child("worker")
+        assert worker is not None
+        worker.kill()
+        assert server.call("GET", f"/v1/deployments/{trial}")["stage"] == stage
+        assert server.ask(QUESTIONS[0])["statements"]
+        assert server.job(begun["job_id"])["status"] == "succeeded"
+        if step:
+            server.call("POST", f"/v1/deployments/{trial}/{step}", json={})
+            until(server, trial, lambda each: each["wanted"] is None)
 
 
 def test_an_engine_that_comes_back_empty_is_filled_and_nobody_goes_without_an_answer(
