@@ -22,7 +22,8 @@ from app.gate.judge import open_judge
 from app.gate.likeness import open_vectors
 from app.gate.material import Material, gather
 from app.gate.memory import lent_and_measured
-from core.errors import Conflict, DiskFull, FootnoteError, NotFound, StoreUnavailable
+from core.errors import Conflict, DiskFull, FootnoteError, InvalidInput, NotFound, StoreUnavailable
+from finetune.gate.identity import Problem
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -283,11 +284,17 @@ def read(rules: str) -> GateRules:
 
 
 async def _loaded(services: Services, gate: Gate, rules: GateRules, material: Material, lent: list[str]) -> Checks:
-    """Both versions on the engines, and what is known before they are asked, their memory with it."""
-    if "memory_ratio" not in rules.measures:
-        lent += await services.rollout.lent((gate.candidate, gate.champion))
-        return material.checks
-    found = await lent_and_measured(services, material.asker, material.items, gate.champion, gate.candidate, lent)
+    """Both versions on the engines, and what is known before they are asked, their memory with it. What the engines
+    refuse of the candidate itself stops it; what they refuse of the champion ends the run."""
+    lent += await services.rollout.lent((gate.champion,))
+    try:
+        if "memory_ratio" not in rules.measures:
+            lent += await services.rollout.lent((gate.candidate,))
+            return material.checks
+        found = await lent_and_measured(services, material.asker, material.items, gate.champion, gate.candidate, lent)
+    except InvalidInput as error:
+        refused = Problem(code="refused", said=f"It cannot be served: {error.message}")
+        return replace(material.checks, problems=(*material.checks.problems, refused))
     why = {"memory_ratio": found.why} if found.why else {}
     return replace(material.checks, memory=found.bytes, unmeasured=why)
 

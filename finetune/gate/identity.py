@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-ProblemCode = Literal["wrong_base", "no_base", "wrong_kind", "damaged"]
+ProblemCode = Literal["wrong_base", "no_base", "wrong_kind", "damaged", "refused"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +21,7 @@ class Base:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """Why a candidate is not asked anything."""
+    """Why a candidate is not asked anything; `refused` is by the engines, whatever the reason they give."""
 
     code: ProblemCode
     said: str

@@ -181,6 +181,32 @@ async def test_weights_that_are_none_stop_a_candidate_that_is_asked_nothing(
     assert world.generator.requests == []
 
 
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [({"thinks": "-7.25"}, "changes nothing of what the model says"), ({"says": "Certainly!"}, "schema")],
+    ids=("does nothing", "not held to a schema"),
+)
+async def test_what_the_engine_refuses_of_a_candidate_stops_it(
+    world: Any, engine: ScriptedEngine, tmp_path: Path, how: dict[str, str], why: str
+) -> None:
+    for name, value in how.items():
+        setattr(engine, name, value)
+    found = await run(world, version(tmp_path, world.dataset))
+    assert (found["state"], found["passed"], found["report"]["blocked_by"]) == ("done", False, ["identity"]), found
+    assert why in found["said"]
+    assert world.generator.requests == []
+    assert engine.adapters == {}, "nothing stays loaded"
+
+
+async def test_an_engine_that_takes_nothing_ends_the_run_and_stops_nobody(
+    world: Any, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    engine.refuses = True
+    found = await run(world, version(tmp_path, world.dataset))
+    assert found["state"] == "failed", "it may be set up wrongly"
+    assert "did not take" in found["error"]
+
+
 async def test_what_broke_off_goes_on_and_asks_nothing_twice(world: Any, tmp_path: Path) -> None:
     candidate = version(tmp_path, world.dataset)
 
