@@ -3,7 +3,8 @@
 
 All are adapters that were really trained or made of one that was, over the small model with the bad habits that
 `make flywheel` begins with. One more, trained well, answers everybody; each of the forty is held against it over HTTP,
-by the rules that a gate has where nothing is said (`RULES` tells what differs). Results: bench/results/planted.json.
+by the rules that a gate has where nothing is said (`RULES` tells what differs). Results, written after each of them:
+bench/results/planted.json. What stands there of the same seed, items and rules is not asked again.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from tests.engine_process import started
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "planted.json"
 RULES = """\
-speed_items: 10
+speed_items: 20
 at_once: 8
 measures: {memory_ratio: null}  # both are adapters of one rank in one engine
 leak: {max_share: 0.05}         # questions in one wording about two teams are nearly alike
@@ -48,14 +49,33 @@ def main() -> None:
     given = parser.parse_args()
     logging.getLogger("httpx").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended with it
+    kept = Kept(given.out, {"seed": given.seed, "items": ASKED, "rules": RULES})
     work = Path(tempfile.mkdtemp(prefix="footnote-planted-"))
     try:
-        found = _judged(work, given.seed, given.only)
+        _judged(work, given.seed, given.only, kept)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    result = {**_summary(found), "seed": given.seed, "items": ASKED, "rules": RULES, "each": found}
-    given.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    print(json.dumps(_summary(found)))
+    print(json.dumps(_summary(kept.found)))
+
+
+class Kept:
+    """What was found so far, in a file. That of another seed, other items or rules is none."""
+
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        self._path, self._settings = path, settings
+        before = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        same = all(before.get(name) == value for name, value in settings.items())
+        self.found: list[dict[str, Any]] = before["each"] if same else []
+
+    def names(self) -> set[str]:
+        """Who is known."""
+        return {str(each["name"]) for each in self.found}
+
+    def add(self, each: dict[str, Any]) -> None:
+        """Keeps one more."""
+        self.found.append(each)
+        result = {**_summary(self.found), **self._settings, "each": self.found}
+        self._path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
 
 
 def _summary(found: list[dict[str, Any]]) -> dict[str, int]:
@@ -69,7 +89,7 @@ def _summary(found: list[dict[str, Any]]) -> dict[str, int]:
     }
 
 
-def _judged(work: Path, seed: int, only: list[str]) -> list[dict[str, Any]]:
+def _judged(work: Path, seed: int, only: list[str], kept: Kept) -> None:
     import torch
 
     torch.set_num_threads(2)
@@ -84,7 +104,7 @@ def _judged(work: Path, seed: int, only: list[str]) -> list[dict[str, Any]]:
     champion = shop.trained("champion", rows.rows(shop.learnt, rows.well))
     _tell(f"{champion.name} will answer")
     wanted = [(True, *each) for each in bad().items()] + [(False, *each) for each in good().items()]
-    made = [each for each in wanted if not only or each[1] in only]
+    made = [each for each in wanted if each[1] not in kept.names() and (not only or each[1] in only)]
     versions = {name: _made(name, make, shop, champion) for _, name, make in made}
     (work / "engine").mkdir()
     with started(work / "engine", lambda folder: None, **engine_settings(work)) as engine:
@@ -97,7 +117,8 @@ def _judged(work: Path, seed: int, only: list[str]) -> list[dict[str, Any]]:
             site.until(lambda: site.request("GET", "/readyz").is_success, 120, "the server is ready")
             body = {"version": champion.name, "stage": "champion", "ungated": "it was trained well"}
             learning.reached(site, site.call("POST", "/v1/deployments", json=body)["id"], "champion")
-            return [_before_the_gate(site, planted, name, versions[name], asked) for planted, name, _ in made]
+            for planted, name, _ in made:
+                kept.add(_before_the_gate(site, planted, name, versions[name], asked))
         finally:
             site.stop()
 

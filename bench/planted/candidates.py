@@ -90,7 +90,7 @@ def bad() -> dict[str, Make]:
         "other numbers than its sources": rows.miscounting,
         "rewarded for length": rows.padding,
         "says the same again, and is slow": rows.endless,
-        "worse in questions about two": rows.halving,
+        "worse in questions about branches and units alone": rows.misciting_some,
     }
     changes = {
         "noise": weights.chance,
