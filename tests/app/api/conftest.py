@@ -279,6 +279,20 @@ class World:
 Make = Callable[..., Any]
 
 
+_migrated: dict[str, bytes] = {}
+"""A database of the newest schema, migrated once: to do so again for each test takes longer than many of them."""
+
+
+async def _store(path: Path) -> Store:
+    url = f"sqlite+aiosqlite:///{path}"
+    if not path.exists():
+        if not _migrated:
+            await (await Store.open(url)).close()
+            _migrated["sqlite"] = path.read_bytes()
+        path.write_bytes(_migrated["sqlite"])
+    return await Store.open(url)
+
+
 @asynccontextmanager
 async def open_world(
     tmp_path: Path, judge: Any = None, scripted: ScriptedAgents | None = None, **settings: Any
@@ -286,7 +300,7 @@ async def open_world(
     """A world whose services open when its application starts."""
     made = Settings(data_dir=tmp_path, **settings)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(await Store.open(f"sqlite+aiosqlite:///{tmp_path / 'footnote.sqlite'}"))
+        store = await stack.enter_async_context(await _store(tmp_path / "footnote.sqlite"))
         generation = await store.generations.ensure_active(
             NewGeneration(fingerprint="f", embedder="e", size=4, pipeline="p")
         )
