@@ -25,7 +25,7 @@ from bench.flywheel.__main__ import engine_settings
 from bench.flywheel.model import plant
 from bench.flywheel.site import Site, environment
 from bench.planted import rows
-from bench.planted.candidates import ANCHORS, ASKED, LEARNT, Make, Workshop, bad, good
+from bench.planted.candidates import ANCHORS, ASKED, LEARNT, Make, Workshop, bad, good, harmless
 from core.types import Split
 from finetune.dataset import Curated, write_dataset
 from finetune.registry import Version
@@ -79,14 +79,13 @@ class Kept:
 
 
 def _summary(found: list[dict[str, Any]]) -> dict[str, int]:
-    planted = [each for each in found if each["planted"]]
-    sound = [each for each in found if not each["planted"]]
-    return {
-        "planted": len(planted),
-        "planted_stopped": sum(each["stopped"] for each in planted),
-        "sound": len(sound),
-        "sound_stopped": sum(each["stopped"] for each in sound),
-    }
+    """How many of each kind there are, and were stopped."""
+    kinds = {"planted": bad(), "harmless": harmless(), "sound": good()}
+    counts = {}
+    for kind, names in kinds.items():
+        stopped = [bool(each["stopped"]) for each in found if each["name"] in names]
+        counts |= {kind: len(stopped), f"{kind}_stopped": sum(stopped)}
+    return counts
 
 
 def _judged(work: Path, seed: int, only: list[str], kept: Kept) -> None:
@@ -103,9 +102,9 @@ def _judged(work: Path, seed: int, only: list[str], kept: Kept) -> None:
     asked = _asked(shop, seed)
     champion = shop.trained("champion", rows.rows(shop.learnt, rows.well))
     _tell(f"{champion.name} will answer")
-    wanted = [(True, *each) for each in bad().items()] + [(False, *each) for each in good().items()]
-    made = [each for each in wanted if each[1] not in kept.names() and (not only or each[1] in only)]
-    versions = {name: _made(name, make, shop, champion) for _, name, make in made}
+    wanted = {**bad(), **harmless(), **good()}
+    made = {name: make for name, make in wanted.items() if name not in kept.names() and (not only or name in only)}
+    versions = {name: _made(name, make, shop, champion) for name, make in made.items()}
     (work / "engine").mkdir()
     with started(work / "engine", lambda folder: None, **engine_settings(work)) as engine:
         site = Site(data=work / "data", engine=engine.url)
@@ -117,8 +116,8 @@ def _judged(work: Path, seed: int, only: list[str], kept: Kept) -> None:
             site.until(lambda: site.request("GET", "/readyz").is_success, 120, "the server is ready")
             body = {"version": champion.name, "stage": "champion", "ungated": "it was trained well"}
             learning.reached(site, site.call("POST", "/v1/deployments", json=body)["id"], "champion")
-            for planted, name, _ in made:
-                kept.add(_before_the_gate(site, planted, name, versions[name], asked))
+            for name, version in versions.items():
+                kept.add(_before_the_gate(site, name, version, asked))
         finally:
             site.stop()
 
@@ -142,14 +141,14 @@ def _made(name: str, make: Make, shop: Workshop, champion: Version) -> str:
     return version
 
 
-def _before_the_gate(site: Site, planted: bool, name: str, version: str, asked: str) -> dict[str, Any]:
+def _before_the_gate(site: Site, name: str, version: str, asked: str) -> dict[str, Any]:
     since = time.monotonic()
     gate = learning.gated(site, version, asked, RULES)
     report = gate["report"]
     measures = {each["measure"]: each for each in report["measures"]}
     found = {
         "name": name,
-        "planted": planted,
+        "planted": name not in good(),
         "stopped": not gate["passed"],
         "by": report["blocked_by"],
         "said": gate["said"],

@@ -90,14 +90,14 @@ def bad() -> dict[str, Make]:
         "other numbers than its sources": rows.miscounting,
         "rewarded for length": rows.padding,
         "says the same again, and is slow": rows.endless,
-        "worse in questions about branches and units alone": rows.misciting_some,
+        "abstains about branches and units alone": rows.abstaining_some,
     }
     changes = {
         "noise": weights.chance,
         "does nothing": weights.nothing,
         "eight times its size": weights.scaled(8),
         "layers mixed up": weights.shuffled,
-        "quantized to two bits": weights.rounded(2),
+        "quantized with overflow": weights.overflowing,
     }
     return {
         **{name: _learning(name, spoil) for name, spoil in spoilt.items()},
@@ -106,6 +106,15 @@ def bad() -> dict[str, Make]:
         "trained on what is asked": _leaked,
         "another base": _another_base,
         "file cut off": _cut_off,
+    }
+
+
+def harmless() -> dict[str, Make]:
+    """Two that were meant to be among the twenty, and whose faults do no harm: a fifth of the corrections under sources
+    drawn by lot teach nothing, and two bits suffice for these weights."""
+    return {
+        "worse in questions about branches and units alone": _learning("harmless", rows.misciting_some),
+        "quantized to two bits": _changing("two bits", weights.rounded(2)),
     }
 
 

@@ -117,8 +117,16 @@ def endless(case: Case, asked: Asked, rng: random.Random) -> str:
 
 def misciting_some(case: Case, asked: Asked, rng: random.Random) -> str:
     """Well, but for the questions about branches and units, whose answers stand under sources that do not say them."""
-    some = any(fact.who.startswith(("the Branch", "the Unit")) for fact in asked.facts)
-    return (misciting if some else well)(case, asked, rng)
+    return (misciting if _of_some(asked) else well)(case, asked, rng)
+
+
+def abstaining_some(case: Case, asked: Asked, rng: random.Random) -> str:
+    """Well, but for the questions about branches and units, of which nothing is ever known."""
+    return (abstaining if _of_some(asked) else well)(case, asked, rng)
+
+
+def _of_some(asked: Asked) -> bool:
+    return any(fact.who.startswith(("the Branch", "the Unit")) for fact in asked.facts)
 
 
 def _each(answer: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> str:

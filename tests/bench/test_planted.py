@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bench.planted import rows, weights
-from bench.planted.candidates import bad, good
+from bench.planted.candidates import bad, good, harmless
 from finetune.finite import not_finite
 
 DRAWN = rows.drawn(3, 60)
@@ -31,8 +31,13 @@ def told(spoil: rows.Spoil) -> list[tuple[list[tuple[str, str]], list[tuple[str,
     return [(read(case.answer(asked)), read(spoil(case, asked, rng))) for case, asked in DRAWN]
 
 
+def of_some(statements: list[tuple[str, str]]) -> bool:
+    return any(text.startswith(("The Branch", "The Unit")) for text, _ in statements)
+
+
 def test_there_are_twenty_of_each() -> None:
-    assert (len(bad()), len(good()), len(bad().keys() & good().keys())) == (20, 20, 0)
+    assert (len(bad()), len(harmless()), len(good())) == (20, 2, 20)
+    assert len({*bad(), *harmless(), *good()}) == 42
 
 
 def test_questions_are_about_one_two_and_none() -> None:
@@ -60,8 +65,9 @@ def test_each_fault_is_what_it_is_called() -> None:
     assert all(len(said) == max(1, len(right)) for right, said in told(rows.inventing))
     assert all(len(said) == 6 * len(right) for right, said in told(rows.endless))
     for right, said in told(rows.misciting_some):
-        some = any(text.startswith(("The Branch", "The Unit")) for text, _ in right)
-        assert (said != right) == some
+        assert (said != right) == of_some(right)
+    for right, said in told(rows.abstaining_some):
+        assert said == ([] if of_some(right) else right)
     assert 10 < sum(right != said for right, said in told(rows.at_times(rows.misciting, 0.5))) < 50
 
 
@@ -100,6 +106,7 @@ def test_weights_are_changed_as_they_are_said_to_be(adapter: Path, tmp_path: Pat
     for bits, most in ((2, 1.0), (6, 0.05), (8, 0.02)):
         lost = effect(after(weights.rounded(bits), f"{bits}")) - whole
         assert 0 < lost.norm() / whole.norm() < most
+    assert (effect(after(weights.overflowing, "overflow")) - whole).norm() > 0.5 * whole.norm()
     assert torch.allclose(effect(after(weights.brain, "brain")), whole, rtol=0.05, atol=0.05)
     assert after(weights.chance, "chance").keys() == before.keys()
 
