@@ -37,6 +37,9 @@ class Asked:
     why: str = ""
 
 
+_ANOTHER = "The settings want another person's word for a champion (FOOTNOTE_FINETUNE__ROLLOUT__APPROVAL)"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RolloutDesk:
     """The hands of administrators on one server. `passed` raises `Conflict` where a gate's report does not let a
@@ -65,6 +68,8 @@ class RolloutDesk:
         await self._check_gate(asked)
         if asked.stage not in (*ON_TRIAL, "champion"):
             raise InvalidInput("A version begins in shadow, in a canary, or as the champion.")
+        if asked.stage == "champion" and self.settings.approval == "another":
+            raise Conflict(f"{_ANOTHER}: begin with a shadow or a canary, which somebody else makes the champion.")
         share = self.settings.share if asked.share is None else asked.share
         rules = self.settings.guards.model_dump(mode="json")
         made = await self.deployments.create(asked.scope, asked.version, who, share=share, rules=rules, gate=asked.gate)
@@ -171,8 +176,8 @@ class RolloutDesk:
             )
 
     async def _approve(self, found: Deployment, who: str) -> None:
-        if self.settings.approval == "another" and found.by == who:
-            raise Conflict("The settings want another person's word: whoever began a rollout does not end it so.")
+        if self.settings.approval == "another" and who in await self.deployments.begun_by(found.id):
+            raise Conflict(f"{_ANOTHER}: whoever began a rollout does not end it so.")
 
     async def _former(self, champion: Deployment, to: str | None) -> Deployment | None:
         former = [each for each in await self.deployments.former(champion.scope) if each.id != champion.id]

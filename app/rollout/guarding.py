@@ -62,7 +62,8 @@ class Guarding:
             await self._breach(trial, found)
         elif trial.wanted is None and (stage := self.next_stage(trial)):
             if judgement.ready:
-                await self.deployments.want(trial.id, stage, BY_ITSELF, judgement.said)
+                with contextlib.suppress(Conflict):  # a person was quicker
+                    await self.deployments.want(trial.id, stage, BY_ITSELF, judgement.said, standing=trial.stage)
             elif judgement.needs_person and (trial.id, trial.stage) not in self._told:
                 self._told.add((trial.id, trial.stage))
                 self.alarm.raise_("needs_a_person", trial, judgement.said)

@@ -70,6 +70,11 @@ class Deployments(Observing):
         async with self._database.read() as connection:
             return [_deployment(row) for row in (await connection.execute(statement)).all()]
 
+    async def begun_by(self, deployment_id: str) -> frozenset[str]:
+        """Whoever began it, once or again."""
+        async with self._database.read() as connection:
+            return await _begun_by(connection, deployment_id)
+
     async def history(
         self, *, scope: str | None = None, deployment_id: str | None = None, limit: int = 100
     ) -> list[Change]:
@@ -104,6 +109,8 @@ class Deployments(Observing):
             found = (await connection.execute(select(deployments.c.id).where(same))).scalar()
             if found is not None:
                 await connection.execute(update(deployments).where(deployments.c.id == found).values(**said))
+                if by not in await _begun_by(connection, found):
+                    await _note(connection, found, by, "candidate", "candidate", "begun again", {})
                 return await _one(connection, found)
             row = {
                 "id": codec.new_id(), "scope": scope, "version": version, "stage": "candidate", "leaving": False,
@@ -113,12 +120,21 @@ class Deployments(Observing):
             await _note(connection, row["id"], by, None, "candidate", "", {})
             return await _one(connection, row["id"])
 
-    async def want(self, deployment_id: str, stage: Stage, by: str, why: str) -> Deployment:
-        """Says where it is to go. Raises `NotFound`, and `Conflict` where that cannot follow or another is in the way
-        in its scope; nothing is in the way of going out of service."""
+    async def want(
+        self, deployment_id: str, stage: Stage, by: str, why: str, *, standing: Stage | None = None
+    ) -> Deployment:
+        """Says where it is to go; with `standing` only if it still is at that stage and wanted nowhere. Raises
+        `NotFound`, and `Conflict` where that cannot follow or another is in the way in its scope; nothing is in the way
+        of going out of service."""
         async with self._database.write() as connection:
             found = await _held(connection, deployment_id)
+            if standing is not None and (found.stage != standing or found.wanted is not None):
+                raise Conflict(f"{found.version} is at {found.wanted or found.stage} meanwhile.")
             check_move(found.stage, stage)
+            if found.stage not in ("candidate", *SERVED) and not await _was_champion(connection, found.id):
+                raise Conflict(
+                    f"{found.version} was taken out of service before it was a champion: begin it again, as a trial."
+                )
             if stage in SERVED:
                 await _check_free(connection, found)
             values = {"wanted": stage, "by": by, "why": why, "problem": None, "leaving": False}
@@ -248,16 +264,26 @@ async def _retire_champion(connection: AsyncConnection, successor: Deployment, b
         await _note(connection, row.id, by, "champion", "retired", why, {})
 
 
+async def _begun_by(connection: AsyncConnection, deployment_id: str) -> frozenset[str]:
+    statement = select(deployment_changes.c.by).where(
+        deployment_changes.c.deployment_id == deployment_id, deployment_changes.c.after == "candidate"
+    )
+    return frozenset((await connection.execute(statement)).scalars())
+
+
+async def _was_champion(connection: AsyncConnection, deployment_id: str) -> bool:
+    was = select(deployment_changes.c.number).where(
+        deployment_changes.c.deployment_id == deployment_id, deployment_changes.c.after == "champion"
+    )
+    return (await connection.execute(was.limit(1))).first() is not None
+
+
 async def _restore(connection: AsyncConnection, former_id: str, instead_of: Deployment, by: str) -> None:
     """Has a former champion answer again. It shares its scope, and so its turn, with what it comes in place of."""
     former = await _one(connection, former_id)
     if instead_of.stage != "champion":
         raise Conflict(f"{instead_of.version} is no champion but in {instead_of.stage}: nothing takes its place.")
-    was = select(deployment_changes.c.number).where(
-        deployment_changes.c.deployment_id == former_id, deployment_changes.c.after == "champion"
-    )
-    known = (await connection.execute(was.limit(1))).first() is not None
-    if not known or former.scope != instead_of.scope or former.id == instead_of.id:
+    if not await _was_champion(connection, former_id) or former.scope != instead_of.scope or former.id == instead_of.id:
         raise Conflict(
             f"{former.version} never was the champion of {instead_of.scope} before {instead_of.version}; the history "
             "lists those that were."

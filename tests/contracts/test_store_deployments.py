@@ -316,3 +316,34 @@ async def test_words_are_told_from_a_time_on_and_each_has_its_moment(kit):
     assert await kit.store.deployments.thumbs(trial.id, datetime.now(UTC) + timedelta(hours=1)) == []
     observed = await kit.store.deployments.observations(trial.id)
     assert all(before <= each.at <= datetime.now(UTC) for each in observed)
+
+
+async def test_who_began_it_is_known_whoever_moved_it_since(kit):
+    candidate = await made(kit)
+    await kit.store.deployments.want(candidate.id, "shadow", "ben", "")
+    await kit.store.deployments.unwant(candidate.id, "no engine takes it")
+    assert await kit.store.deployments.begun_by(candidate.id) == {"ana"}
+    await kit.store.deployments.create("*", A, "cleo", share=0.1, rules={})
+    assert await kit.store.deployments.begun_by(candidate.id) == {"ana", "cleo"}
+
+
+async def test_what_ended_as_a_trial_is_no_champion_without_another(kit):
+    trial = await at(kit, "canary")
+    await kit.store.deployments.roll_back(trial.id, "the guards", "breached", {})
+    with pytest.raises(Conflict, match="begin it again"):
+        await kit.store.deployments.want(trial.id, "champion", "ana", "")
+    champion = await at(kit, "champion", B)
+    await kit.store.deployments.roll_back(champion.id, "ana", "", {})
+    assert (await kit.store.deployments.want(champion.id, "champion", "ana", "")).wanted == "champion"
+
+
+async def test_what_moved_meanwhile_is_not_moved_on(kit):
+    trial = await at(kit, "shadow")
+    await kit.store.deployments.want(trial.id, "canary", "ana", "")
+    with pytest.raises(Conflict, match="meanwhile"):
+        await kit.store.deployments.want(trial.id, "canary", "the guards", "", standing="shadow")
+    await kit.store.deployments.reach(trial.id, "ana", "", {})
+    with pytest.raises(Conflict, match="meanwhile"):
+        await kit.store.deployments.want(trial.id, "canary", "the guards", "", standing="shadow")
+    moved = await kit.store.deployments.want(trial.id, "champion", "the guards", "", standing="canary")
+    assert moved.wanted == "champion"
