@@ -43,7 +43,7 @@ NOT_ANSWERED = "The passages found do not answer the question."
 class AnswerRequest:
     """A question on behalf of a principal. `history` is the conversation before it, oldest first.
 
-    `fresh` asks whoever remembers answers to let this one be written anew.
+    `fresh` asks whoever remembers answers to let this one be written anew, `forgotten` not to remember it.
     """
 
     id: str
@@ -54,6 +54,7 @@ class AnswerRequest:
     filters: Filters = field(default_factory=Filters)
     adapter: str | None = None
     fresh: bool = False
+    forgotten: bool = False
 
 
 class Answerer:

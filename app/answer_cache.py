@@ -111,7 +111,8 @@ class RememberedAnswers:
     async def _written(self, request: AnswerRequest, version: str) -> AsyncGenerator[AnswerEvent]:
         async with aclosing(self.answering.run(request)) as events:
             async for event in events:
-                if event.name == "done" and worth_keeping(event.data["answer"], event.data["trace"]):
+                kept = event.name == "done" and not request.forgotten
+                if kept and worth_keeping(event.data["answer"], event.data["trace"]):
                     await self._keep(request, version, event.data["answer"], event.data["trace"])
                 yield event
 

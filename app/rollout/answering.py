@@ -17,8 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from app.answer_cache import Answering
 from app.rollout.measuring import failed_with, figures_of
+from app.rollout.places import Places
 from app.rollout.traffic import Choice, Traffic
-from core.errors import FootnoteError, GenerationInvalid, GeneratorBusy, GeneratorRefused, NotFound, Unavailable
+from core.errors import (
+    DeadlineExceeded,
+    FootnoteError,
+    GenerationInvalid,
+    GeneratorBusy,
+    GeneratorRefused,
+    NotFound,
+    Unavailable,
+)
 from core.types import AnswerEvent
 from finetune.rollout.assign import in_share
 from finetune.rollout.stages import Arm, Figures
@@ -36,18 +45,18 @@ Observe = Callable[[Choice, str, str, Arm, bool, Figures], Awaitable[None]]
 
 @dataclass(kw_only=True)
 class RollingAnswers:
-    """`Answering` over another. `base` is what the model without an adapter is asked for by; `at_once` answers are
-    written beside at a time, and none while requests wait for the generator (`busy`): what is measured is no reason
-    to let a person wait."""
+    """`Answering` over another. `base` is what the model without an adapter is asked for by; `places` says how many
+    answers are written beside at a time. None is while requests wait for the generator (`busy`): what is measured is no
+    reason to let a person wait."""
 
     answering: Answering
     traffic: Traffic
     observe: Observe
     base: str
-    at_once: int = 2
+    places: Places = field(default_factory=Places)
     shadow: float = 1.0
     busy: Callable[[], bool] = lambda: False
-    _beside: set[asyncio.Task[None]] = field(default_factory=set)
+    _beside: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def run(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
         """As the one behind it. Who asks for an adapter by name gets that one, and nothing is measured."""
@@ -62,13 +71,23 @@ class RollingAnswers:
 
     async def close(self) -> None:
         """Stops what is being written beside."""
-        for task in self._beside:
+        tasks = list(self._beside.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._beside, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, request: AnswerRequest, choice: Choice) -> AsyncGenerator[AnswerEvent]:
         # Before either has answered: what comes of one may not choose which are compared.
         compared = choice.trial is not None and self._takes(request, choice)
+        try:
+            async with aclosing(self._answered(request, choice, compared)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            if request.id not in self._beside:
+                self.places.leave(request.id, compared=False)
+
+    async def _answered(self, request: AnswerRequest, choice: Choice, compared: bool) -> AsyncGenerator[AnswerEvent]:
         write = self.answering.run if choice.arm == "candidate" else self._as_champion
         try:
             async with aclosing(write(request)) as events:
@@ -132,8 +151,12 @@ class RollingAnswers:
     def _takes(self, request: AnswerRequest, choice: Choice) -> bool:
         """Whether the other arm is to be asked as well."""
         assert choice.trial is not None
-        if len(self._beside) >= self.at_once or self.busy():
+        if self.busy() or not self._drawn(request, choice):
             return False
+        return self.places.take(request.id, choice.trial, request.principal.id)
+
+    def _drawn(self, request: AnswerRequest, choice: Choice) -> bool:
+        assert choice.trial is not None
         if choice.trial.stage == "shadow":
             return in_share(f"{choice.trial.id} shadow", request.id, self.shadow)
         if choice.arm == "candidate":
@@ -142,10 +165,14 @@ class RollingAnswers:
         return in_share(f"{choice.trial.id} turn", request.id, choice.trial.share / (1.0 - choice.trial.share))
 
     def _begin_beside(self, request: AnswerRequest, choice: Choice) -> None:
-        other = replace(request, adapter=choice.other or self.base, fresh=True)
+        other = replace(request, adapter=choice.other or self.base, fresh=True, forgotten=True)
         task = asyncio.create_task(self._answer_beside(other, choice), name=f"beside {request.id}")
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        self._beside[request.id] = task
+        task.add_done_callback(lambda _: self._beside_ended(request.id))
+
+    def _beside_ended(self, request_id: str) -> None:
+        del self._beside[request_id]
+        self.places.leave(request_id, compared=True)
 
     async def _answer_beside(self, request: AnswerRequest, choice: Choice) -> None:
         arm: Arm = "champion" if choice.arm == "candidate" else "candidate"
@@ -156,7 +183,8 @@ class RollingAnswers:
                         figures = figures_of(event.data["answer"], event.data["trace"])
                         await self._note(request, choice, arm, False, figures)
         except FootnoteError as error:
-            if _its_own(error):
+            # What comes second may have waited behind others: that it took too long says nothing of its version.
+            if _its_own(error) and not isinstance(error, DeadlineExceeded):
                 await self._note(request, choice, arm, False, failed_with(error))
         except Exception:
             log.exception("the answer beside %s ended", request.id)

@@ -22,6 +22,7 @@ from app.rollout.guarding import Guarding
 from app.rollout.hands import Hands
 from app.rollout.judging import Judges
 from app.rollout.keeper import RolloutKeeper
+from app.rollout.places import Places
 from app.rollout.traffic import Choice, Traffic
 from app.settings import Settings
 from app.store.store import Store
@@ -140,7 +141,7 @@ async def open_rollout(
                 traffic=traffic,
                 observe=observe,
                 base=adapters.base,
-                at_once=wanted.at_once,
+                places=Places(at_once=wanted.at_once),
                 shadow=wanted.shadow,
                 busy=busy,
             )

@@ -10,6 +10,7 @@ import pytest
 
 from agents.answer import AnswerRequest
 from app.rollout.answering import RollingAnswers
+from app.rollout.places import Places
 from app.rollout.traffic import Choice, Traffic
 from core.types import Answer, AnswerEvent, AnswerTrace, GeneratorInfo, Message, Principal, Retrieval
 from finetune.rollout.assign import in_share
@@ -25,9 +26,14 @@ class Answering:
 
     def __init__(self) -> None:
         self.asked: list[str | None] = []
+        self.remembered: list[bool] = []
+        self.waits: asyncio.Event | None = None
 
     async def run(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
         self.asked.append(request.adapter)
+        self.remembered.append(not request.forgotten)
+        if self.waits is not None:
+            await self.waits.wait()
         answer = Answer(
             id=request.id, question=request.question, statements=(), sources=(), answerable=False, timings_ms={},
             retrieval=Retrieval(used=True, reason="", n=0), generator=GeneratorInfo(name="g", fingerprint="f"),
@@ -44,7 +50,11 @@ class Office:
         self.answering = Answering()
         self.traffic = Traffic(Kept(*live))
         self.rolling = RollingAnswers(
-            answering=self.answering, traffic=self.traffic, observe=self._observe, base="m", at_once=1_000
+            answering=self.answering,
+            traffic=self.traffic,
+            observe=self._observe,
+            base="m",
+            places=Places(at_once=1_000),
         )
 
     async def _observe(self, choice: Choice, answer: str, person: str, arm: Arm, shown: bool, figures: Figures) -> None:
@@ -108,3 +118,33 @@ async def test_in_another_trial_the_same_question_has_another_digest() -> None:
         for name in ("new", "newer")
     }
     assert len(found) == 2
+
+
+async def test_many_questions_at_once_share_few_places() -> None:
+    office = Office(deployed("old", "champion"), deployed("new", "shadow"))
+    office.rolling.places = Places(at_once=2)
+    begun = asyncio.Event()
+    office.answering.waits = begun
+    asking = [asyncio.create_task(office.ask(each, "How much leave?")) for each in PEOPLE[:20]]
+    while len(office.answering.asked) < 20:
+        await asyncio.sleep(0)
+    begun.set()
+    await asyncio.gather(*asking)
+    assert sum(not shown for *_, shown, _ in office.noted) == 2
+    assert office.answering.remembered.count(False) == 2, "what is written beside is not remembered"
+    await office.ask(PEOPLE[30], "And how much now?")
+    assert sum(not shown for *_, shown, _ in office.noted) == 3, "places are given back"
+
+
+async def test_a_reader_who_leaves_gives_the_place_back() -> None:
+    office = Office(deployed("old", "champion"), deployed("new", "shadow"))
+    office.rolling.places = Places(at_once=1)
+    office.answering.waits = asyncio.Event()
+    leaving = asyncio.create_task(office.ask(PEOPLE[0], "How much leave?"))
+    while not office.answering.asked:
+        await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    office.answering.waits = None
+    await office.ask(PEOPLE[1], "How much leave?")
+    assert sum(not shown for *_, shown, _ in office.noted) == 1
