@@ -1,5 +1,5 @@
 """A person's right to be forgotten, in datasets: those that hold what was deleted or left out since are found and
-removed whole.
+removed whole, and with them what versions answered to their questions at a gate that came to no report.
 
 A row cannot be taken out of a dataset, which is named by its content; so the whole dataset goes, and is built again
 without it. What was trained on it is told, and stays: whether a model goes is for a person to say.
@@ -79,6 +79,8 @@ async def purge(services: Services, who: str, *, dry_run: bool = False) -> list[
                 continue
         one = await asyncio.to_thread(_concerned, finetune, version, rows, kept)
         found.append(one if dry_run or one.kept else await asyncio.to_thread(_removed, finetune, one, who))
+    if not dry_run:
+        await asyncio.to_thread(lambda: finetune.gates.forget_answers(finetune.datasets.versions()))
     return found
 
 

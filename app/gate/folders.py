@@ -2,7 +2,8 @@
 
 ID/state.json    who asked for what, and how it fares
 ID/rules.yaml    the rules as they were written
-ID/gate.json, items.jsonl   what was found out so far (`finetune.gate.journal`)
+ID/gate.json     what is asked of whom
+ID/items.jsonl   what both answered so far (`finetune.gate.journal`), forgotten once there is a report
 ID/report.json, report.html
 """
 
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.finetune.one_at_a_time import OneAtATime, put
 from core.errors import NotFound
+from finetune.gate.journal import LINES
 
 STATE, RULES, REPORT, PAGE = "state.json", "rules.yaml", "report.json", "report.html"
 _ID = re.compile(r"[0-9a-f-]{36}")
@@ -85,6 +87,10 @@ class GateFolders:
         going = self._root / f".going-{gate_id}"
         self.folder(gate_id).rename(going)
         shutil.rmtree(going, ignore_errors=True)
+
+    def forget_answers(self, gate_id: str) -> None:
+        """Removes what both versions answered; the report rests on it no more. Raises `OSError`."""
+        (self._root / gate_id / LINES).unlink(missing_ok=True)
 
     def get(self, gate_id: str) -> Gate:
         """How a run fares; one that nobody works on any more was interrupted. Raises `NotFound`."""

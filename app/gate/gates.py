@@ -7,10 +7,11 @@ measured is what would be served: base, quantization, adapter and grammar.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
@@ -126,6 +127,13 @@ class Gates:
             self._now = None
         note(self._places.root, who, "deleted a report of the gate", version=gate.candidate, why=f"report {gate_id}")
 
+    def forget_answers(self, datasets: Collection[str]) -> None:
+        """Removes the answers of runs that ended without a report on a dataset that is none of these any more."""
+        for gate in self._folders.all():
+            if gate.state != "running" and gate.dataset not in datasets:
+                with contextlib.suppress(OSError):
+                    self._folders.forget_answers(gate.id)
+
     async def get(self, gate_id: str) -> Gate:
         """How a run fares. Raises `NotFound`."""
         if self._now is not None and self._now.id == gate_id:
@@ -206,8 +214,10 @@ class Gates:
             log.exception("the gate ended")
             ended = {"state": "failed", "error": "It could not go on; the server's log says why."}
         finally:
-            self._note(**ended, ended_at=datetime.now(UTC))
-            lock.close()
+            try:
+                self._note(**ended, ended_at=datetime.now(UTC))
+            finally:
+                lock.close()
             if self._now is not None and self._now.state == "done":
                 word = "passed the gate" if self._now.passed else "was stopped at the gate"
                 note(
@@ -253,6 +263,7 @@ class Gates:
         try:
             self._folders.put(gate_id, PAGE, page(report.to_row()))
             self._folders.put(gate_id, REPORT, report.text())
+            self._folders.forget_answers(gate_id)
         except OSError as error:
             raise DiskFull(f"The gate's report cannot be kept: {error.strerror}. Make room for it.") from None
 

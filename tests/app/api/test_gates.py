@@ -229,6 +229,31 @@ async def test_what_broke_off_goes_on_and_asks_nothing_twice(world: Any, tmp_pat
     assert (await world.root.post(f"/v1/gates/{found['id']}/resume")).status_code == 409
 
 
+async def test_answers_are_kept_no_longer_than_the_report_or_the_dataset_needs_them(world: Any, tmp_path: Path) -> None:
+    candidate = version(tmp_path, world.dataset)
+    done = await run(world, candidate)
+    gates = tmp_path / "finetune" / "gates"
+    assert sorted(path.name for path in (gates / done["id"]).iterdir()) == [
+        "gate.json", "report.html", "report.json", "rules.yaml", "state.json",
+    ]  # fmt: skip
+
+    def breaks(request: GenerationRequest) -> str:
+        if len(world.generator.requests) > 40:
+            raise GeneratorUnavailable("The generator cannot be reached.")
+        return said(request, right=True)
+
+    world.generator.requests.clear()
+    world.generator.says = breaks
+    broken = await run(world, candidate)
+    answers = gates / broken["id"] / "items.jsonl"
+    assert "allows" in answers.read_text(), "it may be gone on with"
+    held = world.app.state.boot.services.finetune.gates
+    held.forget_answers([world.dataset])
+    assert answers.exists()
+    held.forget_answers([])  # as a purge does that has removed it
+    assert not answers.exists()
+
+
 async def test_a_run_is_cancelled_and_only_one_is_at_work(world: Any, tmp_path: Path) -> None:
     candidate = version(tmp_path, world.dataset)
     going = asyncio.Event()
