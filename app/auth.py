@@ -206,11 +206,13 @@ async def identified(
 
 async def measuring(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
-) -> None:
-    """Lets pass who may read the figures: any caller, and keys that are for nothing else. Raises `Unauthenticated`."""
+) -> bool:
+    """Lets pass who may read the figures: any caller, and keys that are for nothing else. Whether those are all there
+    are: what is told of rollouts is for administrators and such keys. Raises `Unauthenticated`."""
     keys: Keys = request.app.state.keys
-    if credentials is None or not keys.scrapes(credentials.credentials):
-        await principal(request, credentials)
+    if credentials is not None and keys.scrapes(credentials.credentials):
+        return True
+    return (await principal(request, credentials)).admin
 
 
 Caller = Annotated[Principal, Depends(principal)]

@@ -135,7 +135,8 @@ class Metrics:
             buckets=_WORK,
             registry=self.registry,
         )
-        self.rollouts = RolloutMetrics(self.registry)
+        self._of_rollouts = CollectorRegistry()
+        self.rollouts = RolloutMetrics(self._of_rollouts)
         self._documents = Gauge("footnote_documents", "Live documents.", registry=self.registry)
         self._chunks = Gauge("footnote_chunks", "Chunks of live documents.", registry=self.registry)
 
@@ -245,9 +246,9 @@ class Metrics:
         for status in get_args(JobStatus):
             self._jobs.labels(status).set(jobs.get(status, 0))
 
-    def text(self) -> bytes:
-        """Everything in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def text(self, *, rollouts: bool = True) -> bytes:
+        """Everything in Prometheus' text format, or all but rollouts: what a guard sees is not for who may steer it."""
+        return generate_latest(self.registry) + (generate_latest(self._of_rollouts) if rollouts else b"")
 
 
 class RolloutMetrics:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
@@ -115,10 +117,10 @@ async def readyz(request: Request, response: Response, insider: Insider) -> Read
     operation_id="metrics",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"example": "footnote_documents 12.0\n"}}}, **problems()},
-    dependencies=[Depends(measuring)],
 )
-async def metrics(request: Request, measured: Measured) -> Response:
-    """Needs a key where keys are configured, from every address: behind a proxy all of them look like loopback."""
+async def metrics(request: Request, measured: Measured, whole: Annotated[bool, Depends(measuring)]) -> Response:
+    """Needs a key where keys are configured, from every address: behind a proxy all of them look like loopback.
+    Rollouts are told to administrators and to keys that are for figures alone."""
     boot: Boot = request.app.state.boot
     durations: JobDurations = request.app.state.durations
     try:
@@ -139,7 +141,7 @@ async def metrics(request: Request, measured: Measured) -> Response:
         measured.error(error.code)  # a scrape without the stock says more than none
     else:
         measured.stock(documents=stats.live_documents, chunks=stats.chunks, jobs=stats.jobs)
-    return Response(measured.text(), media_type=measured.content_type)
+    return Response(measured.text(rollouts=whole), media_type=measured.content_type)
 
 
 def _state(error: FootnoteError) -> str:

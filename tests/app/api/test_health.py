@@ -259,6 +259,18 @@ async def test_outputs_that_broke_their_schema_are_counted(world: Any) -> None:
     assert await counted() == 3
 
 
+async def test_rollouts_are_told_to_administrators_and_keys_for_figures_alone(make_world: Any) -> None:
+    keys = (
+        ApiKey(key="s" * 20, id="prometheus", metrics_only=True),
+        ApiKey(key="a" * 20, id="ana"),
+        ApiKey(key="r" * 20, id="root", admin=True),
+    )
+    async with make_world(auth=AuthSettings(keys=keys)) as world:
+        told = {who: (await world.as_(who * 20).get("/metrics")).text for who in "sar"}
+    assert {who: "footnote_rollout_" in text for who, text in told.items()} == {"s": True, "a": False, "r": True}
+    assert all("footnote_http_request" in text for text in told.values())
+
+
 async def test_a_key_for_the_figures_reads_nothing_else(make_world: Any) -> None:
     keys = (ApiKey(key="s" * 20, id="prometheus", metrics_only=True), ApiKey(key="a" * 20, id="ana"))
     async with make_world(auth=AuthSettings(keys=keys)) as world:
