@@ -39,6 +39,8 @@ FILES = ("adapter_config.json", "adapter_model.safetensors")
 _LOAD_SECONDS = 120.0
 _SHORT = 10.0
 _PAUSE = 0.2
+_NAMED = 1_000
+"""Characters of what an engine calls something."""
 _REQUESTS = re.compile(r"^vllm:num_requests_(?:running|waiting)\{[^}]*\} (\S+)$", re.MULTILINE)
 _LORA = re.compile(
     r'^vllm:lora_requests_info\{[^}]*running_lora_adapters="([^"]*)"[^}]*waiting_lora_adapters="([^"]*)"[^}]*\} (\S+)$',
@@ -166,7 +168,11 @@ class _Engine:
     async def adapters(self) -> dict[str, str]:
         """Name to folder."""
         listing = await self._endpoint.ask("GET", "/models", None, _SHORT)
-        return {each["id"]: str(each.get("root")) for each in listing["data"] if each.get("parent") is not None}
+        try:
+            served = [each for each in listing["data"] if each.get("parent") is not None]
+            return {str(each["id"])[:_NAMED]: str(each.get("root"))[:_NAMED] for each in served}
+        except (LookupError, TypeError, AttributeError):
+            raise self._endpoint.not_openai() from None
 
     async def listing(self) -> Listing:
         try:
@@ -208,7 +214,10 @@ class _Engine:
         """Whether it has requests for an adapter, by its own figures: the newest line of who is running and waiting,
         which is not written again once nothing runs at all."""
         figures = await self._endpoint.text("GET", "//metrics", None, _SHORT)
-        if not sum(float(value) for value in _REQUESTS.findall(figures)):
-            return False
-        lines = sorted((float(at), running, waiting) for running, waiting, at in _LORA.findall(figures))
+        try:
+            if not sum(float(value) for value in _REQUESTS.findall(figures)):
+                return False
+            lines = sorted((float(at), running, waiting) for running, waiting, at in _LORA.findall(figures))
+        except ValueError:
+            raise GeneratorUnavailable("An engine's figures cannot be read; is it vLLM?") from None
         return bool(lines) and name in (*lines[-1][1].split(","), *lines[-1][2].split(","))

@@ -17,6 +17,8 @@ from core.types import Usage
 _ROUNDING = 1e-3
 """Nats that a logarithm of a probability may lie above 0."""
 _SAME = 1e-6
+_LEAST = 1e5
+"""Nats that no logarithm of a probability is further from 0."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -50,20 +52,21 @@ def truncated_entropy(likeliest: Sequence[float]) -> float:
     return math.fsum(-share * math.log(share) for share in [*shares, rest] if share > 0.0)
 
 
-def read(told: Any, certainty: Certainty) -> None:
+def read(said: Any, certainty: Certainty) -> None:
     """Takes the `logprobs` of one choice of a chunk as OpenAI's protocol has them; what is not like that is left out.
 
     https://platform.openai.com/docs/api-reference/chat-streaming
     """
-    content = told.get("content") if isinstance(told, dict) else None
+    content = said.get("content") if isinstance(said, dict) else None
     for token in content if isinstance(content, list) else ():
         if not isinstance(token, dict) or not _number(token.get("logprob")):
             continue
         listed = token.get("top_logprobs")
         others = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-        found = [float(each["logprob"]) for each in others if _number(each.get("logprob"))]
-        if not found:
+        told = [each["logprob"] for each in others if _number(each.get("logprob"))]
+        if not told or not all(abs(each) <= _LEAST for each in (token["logprob"], *told)):
             continue
+        found = [float(each) for each in told]
         written = float(token["logprob"])
         if not any(_is(each, token) for each in others):
             found.append(written)  # some list what was written only where it is one of the likeliest

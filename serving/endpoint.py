@@ -29,6 +29,8 @@ _FIRST_PAUSE = 0.1
 _DONE = "[DONE]"
 _OF_THE_REQUEST = (400, 404, 413, 422)
 """Refusals of what was sent: too long for the window, or a schema that the engine does not know."""
+_LONGEST = 16 * 2**20
+"""Bytes of a short call's answer, or of a line of a stream, that are read at most."""
 _SAID = 500
 """Characters of a server's own words that are logged."""
 
@@ -77,25 +79,30 @@ class Endpoint:
         """The JSON that a short call is answered with. Raises `GeneratorUnavailable`."""
         try:
             return json.loads(await self.text(method, path, body, seconds))
-        except ValueError:
-            raise self._not_openai() from None
+        except (ValueError, RecursionError):
+            raise self.not_openai() from None
 
     async def text(self, method: str, path: str, body: Mapping[str, Any] | None, seconds: float) -> str:
         """What a short call is answered with; a path that begins with "//" counts from the server's root.
 
-        Raises `GeneratorUnavailable`.
+        Raises `GeneratorUnavailable`, also where the whole takes longer than `seconds` or is endless.
         """
         import httpx
 
         root = self._settings.base_url.removesuffix("/v1")
         url = root + path[1:] if path.startswith("//") else self._settings.base_url + path
         try:
-            response = await self._http().request(method, url, json=body, timeout=seconds)
+            async with asyncio.timeout(seconds), self._http().stream(method, url, json=body, timeout=seconds) as told:
+                text = await _whole(told)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None
-        if not response.is_success:
-            raise self._refused(response.status_code, response.text)
-        return response.text
+        except TimeoutError:
+            raise self._unreachable(httpx.ReadTimeout(f"not told within {seconds:g} s")) from None
+        if text is None:
+            raise self.not_openai()
+        if not told.is_success:
+            raise self._refused(told.status_code, text)
+        return text
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -164,7 +171,8 @@ class Endpoint:
         kind = GeneratorRefused if status in _OF_THE_REQUEST else Forbidden if status == 403 else GeneratorUnavailable
         return kind(f"The generator refused the request ({status}). {advice}")
 
-    def _not_openai(self) -> GeneratorUnavailable:
+    def not_openai(self) -> GeneratorUnavailable:
+        """What to say of a server whose words are none of the protocol's."""
         return GeneratorUnavailable(
             "What answers at FOOTNOTE_SERVING__ENDPOINT__BASE_URL does not speak OpenAI's protocol. Set the address of "
             "a server that does; with most it ends in /v1."
@@ -186,10 +194,22 @@ async def _lines(response: httpx.Response) -> AsyncGenerator[str]:
     rest = b""
     async for piece in response.aiter_bytes():
         *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > _LONGEST:
+            raise GeneratorUnavailable(BROKE_OFF)
         for line in lines:
             yield line.removesuffix(b"\r").decode("utf-8", "replace")
     if rest:
         yield rest.decode("utf-8", "replace")
+
+
+async def _whole(response: httpx.Response) -> str | None:
+    """A body; None for one that no short call has."""
+    told = b""
+    async for piece in response.aiter_bytes():
+        told += piece
+        if len(told) > _LONGEST:
+            return None
+    return told.decode("utf-8", "replace")
 
 
 async def _said(response: httpx.Response) -> str:

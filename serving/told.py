@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from core.errors import GenerationInvalid, GeneratorUnavailable
 from core.types import Usage
 from serving.certainty import Certainty, read
 from serving.endpoint import BROKE_OFF
 from serving.texts import Blanks, cut_off
+
+_MOST = 10**9
+"""Tokens that no request has."""
 
 
 class _Piece(BaseModel):
@@ -26,8 +29,8 @@ class _Choice(BaseModel):
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int = Field(default=0, ge=0, le=_MOST)
+    completion_tokens: int = Field(default=0, ge=0, le=_MOST)
 
 
 class Chunk(BaseModel):

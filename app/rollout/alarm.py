@@ -69,14 +69,16 @@ class Alarm:
         async with httpx.AsyncClient(timeout=_SECONDS, trust_env=False) as client:
             for _ in range(_TRIES):
                 try:
-                    (await client.post(self._webhook, content=body, headers=headers)).raise_for_status()
+                    async with asyncio.timeout(_SECONDS):  # httpx' own is for each read
+                        async with client.stream("POST", self._webhook, content=body, headers=headers) as answer:
+                            answer.raise_for_status()
                     return
-                except httpx.HTTPError as error:
+                except (httpx.HTTPError, TimeoutError) as error:
                     log.warning("the webhook did not take an alarm: %s", _said(error))
                     await asyncio.sleep(_PAUSE)
 
 
-def _said(error: httpx.HTTPError) -> str:
+def _said(error: Exception) -> str:
     """What went wrong, without the address."""
     if isinstance(error, httpx.HTTPStatusError):
         return f"it answered {error.response.status_code}"

@@ -182,6 +182,8 @@ def _told(each: Deployment) -> Iterator[None]:
         yield
     except FootnoteError as error:
         log.warning("%s (%s, %s): %s", each.version, each.scope, each.stage, error)
+    except Exception:
+        log.exception("%s (%s, %s)", each.version, each.scope, each.stage)
 
 
 __all__ = ["GRACE", "LOOK_EVERY", "NAME", "RolloutKeeper"]

@@ -106,3 +106,24 @@ async def test_an_engine_that_died_while_it_was_tried_says_nothing_of_the_adapte
     with pytest.raises(GeneratorUnavailable):
         await adapters.load("hr", adapter_folder(tmp_path / "a"))
     assert [each.adapters for each in engines] == [{}, {}]
+
+
+@pytest.mark.parametrize("listing", ["{}", '{"data": [1]}', '{"data": [{"parent": "m"}]}', "[" * 100_000])
+async def test_a_listing_that_is_none_is_said_and_hides_no_other_engine(
+    engines: Engines, adapters: EngineAdapters, monkeypatch: pytest.MonkeyPatch, listing: str
+) -> None:
+    monkeypatch.setattr(engines[1], "_respond", lambda path, body: (200, listing))
+    with pytest.raises(GeneratorUnavailable, match="OpenAI's protocol"):
+        await adapters.names()
+    good, bad = await adapters.listings()
+    assert good.problem is None
+    assert "OpenAI's protocol" in str(bad.problem)
+
+
+async def test_figures_that_are_none_are_said(
+    engines: Engines, adapters: EngineAdapters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = await adapters.load("hr", adapter_folder(tmp_path / "a"))
+    monkeypatch.setattr(engines[0], "_metrics", lambda: 'vllm:num_requests_running{engine="0"} many\n')
+    with pytest.raises(GeneratorUnavailable, match="figures"):
+        await adapters.unload(name, 1.0)

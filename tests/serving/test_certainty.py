@@ -74,6 +74,8 @@ def test_what_was_written_counts_though_it_is_not_among_the_likeliest() -> None:
         told(2.5),
         told(float("nan")),
         told(-1.0, float("-inf")),
+        told(-(10**400)),
+        told(-1e308),
     ],
 )
 def test_what_is_no_count_is_left_out(said: Any) -> None:

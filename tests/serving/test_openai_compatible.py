@@ -241,6 +241,29 @@ async def test_what_is_no_such_server_is_said_so(host: Host, make: Make) -> None
             await call
 
 
+@pytest.mark.parametrize("tokens", [-5, 10**400])
+async def test_counts_that_are_none_are_refused(host: Host, make: Make, tokens: int) -> None:
+    usage = json.dumps({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": tokens}})
+    host.scripts = [(200, [f"data: {usage}\n\n"])]
+    with pytest.raises(GeneratorUnavailable, match="OpenAI's protocol"):
+        await make().complete(asked())
+
+
+async def test_short_calls_end_however_their_answer_trickles(
+    host: Host, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = make()._endpoint
+    drip: list[Step] = [piece for _ in range(200) for piece in ("x", 0.05)]
+    host.scripts = [(200, drip), (200, ["[" * 100_000]), (200, ["x" * 2_000])]
+    with pytest.raises(GeneratorUnavailable, match="cannot be reached"):
+        await endpoint.text("GET", "/models", None, 0.5)
+    with pytest.raises(GeneratorUnavailable, match="OpenAI's protocol"):
+        await endpoint.ask("GET", "/models", None, 5.0)
+    monkeypatch.setattr("serving.endpoint._LONGEST", 1_000)
+    with pytest.raises(GeneratorUnavailable, match="OpenAI's protocol"):
+        await endpoint.text("GET", "/models", None, 5.0)
+
+
 async def test_a_look_finds_the_model_or_names_those_there_are(host: Host, make: Make) -> None:
     listing = json.dumps({"data": [{"id": "m", "max_model_len": 4096}, {"id": "n"}]})
     host.scripts = [(200, [listing])] * 2
