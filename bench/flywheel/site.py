@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ import httpx
 
 from bench.flywheel.world import OFFERED
 
-ROOT_KEY = "flywheel-root-key-0123456789"
+ROOT_KEY = secrets.token_urlsafe(24)
 NAME = "small"
 """What the engine calls the model."""
 

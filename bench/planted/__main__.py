@@ -25,7 +25,7 @@ from bench.flywheel.__main__ import engine_settings
 from bench.flywheel.model import plant
 from bench.flywheel.site import Site, environment
 from bench.planted import rows
-from bench.planted.candidates import ANCHORS, ASKED, LEARNT, Make, Workshop, bad, good, harmless
+from bench.planted.candidates import ANCHORS, ASKED, FORMER, LEARNT, Make, Workshop, bad, good, harmless
 from core.types import Split
 from finetune.dataset import Curated, write_dataset
 from finetune.registry import Version
@@ -45,16 +45,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--only", nargs="*", default=[], help="candidates by name; all where none is named")
+    parser.add_argument("--work", type=Path, help="folder where versions are kept, for a run that is cut off to go on")
     parser.add_argument("--out", type=Path, default=RESULT)
     given = parser.parse_args()
     logging.getLogger("httpx").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended with it
     kept = Kept(given.out, {"seed": given.seed, "items": ASKED, "rules": RULES})
-    work = Path(tempfile.mkdtemp(prefix="footnote-planted-"))
-    try:
-        _judged(work, given.seed, given.only, kept)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    if given.work is not None:
+        given.work.mkdir(parents=True, exist_ok=True)
+        _judged(given.work.resolve(), given.seed, given.only, kept)
+    else:
+        with tempfile.TemporaryDirectory(prefix="footnote-planted-") as work:
+            _judged(Path(work), given.seed, given.only, kept)
     print(json.dumps(_summary(kept.found)))
 
 
@@ -92,7 +94,8 @@ def _judged(work: Path, seed: int, only: list[str], kept: Kept) -> None:
     import torch
 
     torch.set_num_threads(2)
-    plant(work / "model", seed, _tell)
+    if not (work / "model").exists():
+        plant(work / "model", seed, _tell)
     shop = Workshop(
         folder=work / "learning",
         base=work / "model",
@@ -100,11 +103,13 @@ def _judged(work: Path, seed: int, only: list[str], kept: Kept) -> None:
         asked=rows.drawn(seed + 1, ASKED),
     )
     asked = _asked(shop, seed)
-    champion = shop.trained("champion", rows.rows(shop.learnt, rows.well))
+    champion = shop.trained("champion", rows.rows(shop.learnt[: LEARNT // 2], rows.well), **FORMER)
     _tell(f"{champion.name} will answer")
     wanted = {**bad(), **harmless(), **good()}
     made = {name: make for name, make in wanted.items() if name not in kept.names() and (not only or name in only)}
     versions = {name: _made(name, make, shop, champion) for name, make in made.items()}
+    for folder in ("engine", "data"):  # of a run before
+        shutil.rmtree(work / folder, ignore_errors=True)
     (work / "engine").mkdir()
     with started(work / "engine", lambda folder: None, **engine_settings(work)) as engine:
         site = Site(data=work / "data", engine=engine.url)

@@ -1,4 +1,9 @@
-"""Forty candidates for a place in service: twenty with a fault that was planted, twenty without."""
+"""Forty candidates for a place in service: twenty with a fault that was planted, twenty without.
+
+Who answers meanwhile learnt from the first half of what they learn from, as is so where feedback goes on. Those without
+a fault are then no worse in truth, which they would have to be by luck where all learn from the same: what one seed
+makes of words that nobody trained on is up to 15 points from what another does.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +33,8 @@ COMMON: dict[str, Any] = {
     "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1, "save_strategy": "no", "max_length": 1_100,
     "gradient_checkpointing": False,
 }  # fmt: skip
+FORMER: dict[str, Any] = {"max_steps": 40}
+"""Of who answers now, on half of the rows."""
 Rows = Sequence[tuple[Case, Asked]]
 
 
@@ -47,7 +54,10 @@ class Workshop:
     def trained(
         self, title: str, learnt: Sequence[Example], seed: int = 0, method: str = "sft", r: int = 8, **train: Any
     ) -> Version:
-        """A run as the server makes it, but for the process: libraries are loaded here already."""
+        """A run as the server makes it, but for the process: libraries are loaded here already. Who was trained before
+        is not trained again."""
+        if known := self._known(title):
+            return known
         data = write_dataset(self.folder / "datasets", title, Curated(examples={"train": learnt})).folder
         keeper = TrainingKeeper(
             Runs(root=self.folder.parent / "made", served=Served(model=str(self.base), folder=self.base)), self.registry
@@ -69,8 +79,13 @@ class Workshop:
 
     def derived(self, title: str, version: Version, change: weights.Change) -> Version:
         """The version with weights that were changed."""
+        if known := self._known(title):
+            return known
         made = weights.changed(version.folder, self.folder.parent / "derived" / title, change)
         return self.registry.publish(title, "adapter", made, version.card(), "", now=time.time())
+
+    def _known(self, title: str) -> Version | None:
+        return next((each for each in self.registry.versions() if each.title == title), None)
 
 
 Make = Callable[[Workshop, Version], Version]

@@ -15,7 +15,7 @@ def changed(source: Path, folder: Path, change: Change) -> Path:
     """An adapter's files with other weights."""
     from safetensors.torch import load_file, save_file
 
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter_config.json").write_bytes((source / "adapter_config.json").read_bytes())
     made = {name: each.contiguous() for name, each in change(load_file(source / FILE)).items()}
     save_file(made, folder / FILE, metadata={"format": "pt"})
@@ -24,7 +24,7 @@ def changed(source: Path, folder: Path, change: Change) -> Path:
 
 def cut_off(source: Path, folder: Path) -> Path:
     """The weights' file lacks its end."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter_config.json").write_bytes((source / "adapter_config.json").read_bytes())
     whole = (source / FILE).read_bytes()
     (folder / FILE).write_bytes(whole[: len(whole) * 2 // 3])
