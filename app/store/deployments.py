@@ -184,9 +184,11 @@ class Deployments(Observing):
             return ended
 
     async def set_share(self, deployment_id: str, share: float, by: str) -> Deployment:
-        """Changes whom a canary answers. Raises `NotFound`."""
+        """Changes whom a canary answers, or will. Raises `NotFound`, `Conflict` for what is no trial."""
         async with self._database.write() as connection:
             found = await _held(connection, deployment_id)
+            if found.stage not in ("candidate", *ON_TRIAL):
+                raise Conflict(f"{found.version} is {found.stage}: it has no share of people.")
             await _note(
                 connection, deployment_id, by, found.stage, found.stage, f"share {found.share:g} to {share:g}", {}
             )

@@ -84,7 +84,7 @@ def paired(candidate: dict[str, float], champion: dict[str, float]) -> tuple[lis
     return ids, [candidate[each] - champion[each] for each in ids]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=2)  # of ten thousand clusters one takes hundreds of megabytes
 def resamples(clusters: int, draws: int, seed: int) -> Floats:
     """How often each cluster is drawn, (draws, clusters); the same for the same numbers."""
     chance = np.random.default_rng([seed, clusters, draws])

@@ -118,7 +118,7 @@ class GateRules(Room):
     """Everything that decides about a candidate."""
 
     confidence: float = Field(default=0.95, ge=0.5, le=0.999, description="Confidence of every interval, two-sided.")
-    draws: int = Field(default=2_000, ge=200, le=100_000, description="Resamples of the bootstrap.")
+    draws: int = Field(default=2_000, ge=200, le=20_000, description="Resamples of the bootstrap.")
     seed: int = Field(default=7, ge=0, description="Of the resamples and of the order of questions.")
     min_items: int = Field(default=30, ge=5, description="Items from which the gate, and a measure, can decide.")
     min_clusters: int = Field(default=5, ge=5, description="Conversations from which an interval can be trusted.")

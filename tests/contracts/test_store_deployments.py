@@ -97,7 +97,8 @@ async def test_a_champion_takes_the_place_of_the_one_before(kit):
 async def test_former_champions_come_in_the_order_in_which_they_were(kit):
     first, second = await at(kit, "champion", A), await at(kit, "champion", B)
     await at(kit, "champion", C)
-    await kit.store.deployments.set_share(first.id, 0.2, "ana")  # changed last, and champion longest ago
+    await kit.store.deployments.want(first.id, "champion", "ana", "")
+    await kit.store.deployments.unwant(first.id, None)  # changed last, and champion longest ago
     assert [each.id for each in await kit.store.deployments.former("*")] == [second.id, first.id]
     assert await kit.store.deployments.former("group:hr") == []
 
@@ -347,3 +348,12 @@ async def test_what_moved_meanwhile_is_not_moved_on(kit):
         await kit.store.deployments.want(trial.id, "canary", "the guards", "", standing="shadow")
     moved = await kit.store.deployments.want(trial.id, "champion", "the guards", "", standing="canary")
     assert moved.wanted == "champion"
+
+
+async def test_only_what_is_tried_has_a_share(kit):
+    champion = await at(kit, "champion")
+    trial = await at(kit, "canary", B)
+    assert (await kit.store.deployments.set_share(trial.id, 0.4, "ana")).share == 0.4
+    with pytest.raises(Conflict, match="no share"):
+        await kit.store.deployments.set_share(champion.id, 0.4, "ana")
+    assert [each.why for each in await kit.store.deployments.history(deployment_id=champion.id)] == ["", ""]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agents.answer import AnswerRequest
 from agents.settings import AgentSettings
 from app.api.deps import forbids_cache
 from app.settings import ApiKey, AuthSettings, CacheSettings
+from core.types import Principal
 
 ASKED = {"question": "How much leave?"}
 HR, STAFF = ("hr",), ("hr", "staff")
@@ -333,3 +336,19 @@ async def test_its_time_passes(make_world: Any) -> None:
     async with make_world(cache=CacheSettings(seconds=0.000_001), agents=AgentSettings(sources=3)) as world:
         await world.handbook()
         assert [(await ask(world))["cached"] for _ in range(2)] == [False, False]
+
+
+async def test_what_is_to_be_forgotten_is_not_given_again(world: Any) -> None:
+    await world.handbook()
+    remembered = world.app.state.boot.services.remembered
+    asked = AnswerRequest(
+        id="beside", question=ASKED["question"], principal=Principal(id="ana", groups=frozenset(HR)), fresh=True
+    )
+    kept = []
+    for forgotten in (True, False):
+        async for _ in remembered.run(replace(asked, forgotten=forgotten)):
+            pass
+        again = [event async for event in remembered.run(replace(asked, id=f"again {forgotten}", fresh=False))]
+        kept.append(again[-1].data["trace"].reused is not None)
+    assert kept == [False, True]
+    assert written(world) == 3, "beside, once more since that was forgotten, and afresh"
