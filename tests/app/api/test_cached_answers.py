@@ -342,7 +342,7 @@ async def test_what_is_to_be_forgotten_is_not_given_again(world: Any) -> None:
     await world.handbook()
     remembered = world.app.state.boot.services.remembered
     asked = AnswerRequest(
-        id="beside", question=ASKED["question"], principal=Principal(id="ana", groups=frozenset(HR)), fresh=True
+        id="beside", question=ASKED["question"], principal=Principal(id="ana", admin=True), fresh=True
     )
     kept = []
     for forgotten in (True, False):
