@@ -34,6 +34,8 @@ class Alarm:
     def __init__(self, webhook: str | None = None, key: SecretStr | None = None) -> None:
         self._webhook = webhook
         self._key = key
+        if webhook is not None:  # whose address httpx would log with each post
+            logging.getLogger("httpx").setLevel(logging.WARNING)
         self._posts: set[asyncio.Task[None]] = set()
 
     def raise_(self, what: str, deployment: Deployment, said: str) -> None:
