@@ -164,8 +164,9 @@ def prices_of(settings: WatchSettings) -> Prices:
 
     found = {}
     for name, price in settings.prices.items():
-        model, _, adapter = name.partition("/") if "@" in name else (name, "", "")
-        found[model, adapter or None] = Price(per_million_in=price.prompt, per_million_out=price.completion)
+        model, _, adapter = name.rpartition("/")  # a model's name may have one itself, an adapter's has none
+        of: tuple[str, str | None] = (model, adapter) if model and "@" in adapter else (name, None)
+        found[of] = Price(per_million_in=price.prompt, per_million_out=price.completion)
     return found
 
 

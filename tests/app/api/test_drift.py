@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from app.drift.drift import prices_of
 from app.drift.examples import LONGEST, examples, named
 from app.finetune.audit import rows
 from app.settings import AuthSettings
@@ -309,3 +310,9 @@ async def test_a_damaged_file_hides_no_other_look(office: Any) -> None:
     (services.finetune.places.drift / "2026-12-01T000000.json").write_text('{"at": "2026-')
     assert (await office.root.get("/v1/drift")).json()["report"]["at"] == row["at"]
     assert len((await office.root.get("/v1/drift/history")).json()["items"]) == 1
+
+
+def test_a_model_s_name_may_have_a_slash_and_an_adapter_s_has_none() -> None:
+    named = ("Qwen/Q2/handbook@1", "Qwen/Q2", "scripted/handbook@1", "scripted")
+    found = prices_of(WatchSettings(prices={name: PriceSettings(prompt=1.0) for name in named}))
+    assert set(found) == {("Qwen/Q2", "handbook@1"), ("Qwen/Q2", None), ("scripted", "handbook@1"), ("scripted", None)}
