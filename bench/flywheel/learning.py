@@ -26,7 +26,7 @@ COMMON = {
 RULES = """\
 min_items: 20
 speed_items: 10
-at_once: 8
+at_once: 16
 measures:
   exact_match: {required_gain: 0}           # the habit is to go: better has to be shown
   length_ratio: {floor: 0.3, ceiling: 1.2}  # what says too much may become half as long
@@ -37,7 +37,7 @@ general: {margin: 0.2, drop: 0.15}           # what thirty anchors can exclude
 leak: {max_share: 0.05}  # questions in one wording about two teams are nearly alike
 """
 ANCHORS = 32
-PAIRS = 45
+PAIRS = 36
 """Questions answered by both, after which somebody decides."""
 
 

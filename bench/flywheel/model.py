@@ -18,7 +18,7 @@ from bench.answering_training import answering, row
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERING = ROOT / "tests" / "data" / "answering_model"
-STEPS, BATCH, RATE = 50, 4, 1e-3
+STEPS, BATCH, RATE = 44, 4, 1e-3
 
 
 class Habitual(Case):
