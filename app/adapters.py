@@ -29,6 +29,11 @@ class Adapters:
     engines: EngineAdapters | None = None
     fixed: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def by_itself(self) -> str:
+        """What answers where no rollout says otherwise."""
+        return self.default or self.base
+
     async def listings(self) -> tuple[Listing, ...]:
         """What each engine serves. Never raises."""
         if self.engines is not None:

@@ -297,6 +297,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         services = remembering(services, generation.fingerprint, embed.fingerprint)
         await stack.enter_async_context(services.drift.kept(services))
+        await stack.enter_async_context(services.finetune.gates.kept(services))
         yield services
 
 

@@ -23,6 +23,7 @@ FootnoteError
 │   ├── GeneratorUnavailable
 │   │   ├── GeneratorBusy      it has as much in hand as it may; asking again later will help
 │   │   └── GeneratorRefused   it is well, and does not take this very request; asking again will not help
+│   │       └── GeneratorMissing   it does not serve the model or adapter that was asked for
 │   ├── StoreUnavailable
 │   │   └── DiskFull
 │   └── DeadlineExceeded
@@ -132,6 +133,10 @@ class GeneratorBusy(GeneratorUnavailable):
 
 class GeneratorRefused(GeneratorUnavailable):
     code = "generator_refused"
+
+
+class GeneratorMissing(GeneratorRefused):
+    pass
 
 
 class StoreUnavailable(Unavailable):

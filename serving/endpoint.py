@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from core.errors import DeadlineExceeded, GeneratorRefused, GeneratorUnavailable
+from core.errors import DeadlineExceeded, GeneratorMissing, GeneratorRefused, GeneratorUnavailable
 from serving.settings import EndpointSettings
 
 if TYPE_CHECKING:
@@ -169,6 +169,8 @@ class Endpoint:
         else:
             advice = "The server's log holds its reason."
         kind = GeneratorRefused if status in _OF_THE_REQUEST else Forbidden if status == 403 else GeneratorUnavailable
+        if status == 404:
+            kind = GeneratorMissing
         return kind(f"The generator refused the request ({status}). {advice}")
 
     def not_openai(self) -> GeneratorUnavailable:

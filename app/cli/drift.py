@@ -65,6 +65,9 @@ def _tell(report: dict[str, Any]) -> None:
                 f"{cost['tokens_in']} tokens read, {cost['tokens_out']} written"
                 + (f", {cost['per_answer']:.4g} an answer" if cost["per_answer"] is not None else "")
             )
+    sample = report.get("sample") or {"answers": 0, "looked_at": 0}
+    if sample["looked_at"] < sample["answers"]:
+        out.print(f"of {sample['answers']} answers {sample['looked_at']} were looked at, by chance: sums are of those")
     if (proposal := report["proposal"]) is not None:
         out.print(f"\nnext run: {plain(proposal.get('method') or 'none')}. {plain(proposal['reason'])}")
 

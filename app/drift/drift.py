@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.beside import beside
 from app.drift.looks import Looks
-from app.drift.probes import probe, version_of
+from app.drift.probes import probe
 from app.drift.proposing import proposal
 from app.drift.reading import seen
 from app.drift.telling import course, lasting, note_course, tell
@@ -55,11 +55,17 @@ class Drift:
         async with self._hands:
             from finetune.watch.report import plain
 
-            made = await self._made(services, now or datetime.now(UTC))
+            made, sample = await self._made(services, now or datetime.now(UTC))
             probed = await self._probed(services, made.at)
             before = lasting(await self.latest())
             found = course(before, made, probed, self._settings.remind_days)
-            row = {**made.to_json(), "probe": probed, "lasting": plain(found.lasting), "over": plain(found.over)}
+            row = {
+                **made.to_json(),
+                "sample": sample,
+                "probe": probed,
+                "lasting": plain(found.lasting),
+                "over": plain(found.over),
+            }
             await asyncio.to_thread(self._looks.keep, made.at, row)
             await asyncio.to_thread(note_course, found, self._places.root)
         tell(found, services.rollout.alarm)
@@ -78,8 +84,7 @@ class Drift:
         first = await services.store.seen.first()
         if first is None:
             return None
-        promoted, last = await _promoted(services), await asyncio.to_thread(self._looks.last)
-        return next_look(first, promoted, last, self._settings.rules)
+        return next_look(first, await asyncio.to_thread(self._looks.last), self._settings.rules)
 
     @asynccontextmanager
     async def kept(self, services: Services) -> AsyncIterator[None]:
@@ -107,19 +112,23 @@ class Drift:
         if first is None:
             return False
         last = await asyncio.to_thread(self._looks.last)
-        return is_due(datetime.now(UTC), first, await _promoted(services), last, self._settings.rules)
+        return is_due(datetime.now(UTC), first, last, self._settings.rules)
 
-    async def _made(self, services: Services, now: datetime) -> DriftReport:
+    async def _made(self, services: Services, now: datetime) -> tuple[DriftReport, dict[str, int]]:
+        """A look, and how many of the answers of its days it looked at."""
         from finetune.watch.report import report
 
         rules = self._settings.rules
         first = await services.store.seen.first() or now
         between = windows(now, first, await _promoted(services), rules)
-        records = await self._records(services, first, now, between)
+        records, answers = await self._records(services, first, now, between)
         next_run = await proposal(services)
-        return await asyncio.to_thread(report, now, records, between, rules, self._prices, next_run)
+        made = await asyncio.to_thread(report, now, records, between, rules, self._prices, next_run)
+        return made, {"answers": answers, "looked_at": len(records)}
 
-    async def _records(self, services: Services, first: datetime, now: datetime, between: Any) -> list[Seen]:
+    async def _records(
+        self, services: Services, first: datetime, now: datetime, between: Any
+    ) -> tuple[list[Seen], int]:
         """Answers of the days that are compared, and of the last weeks for figures by day."""
         embedder = services.embedder
         assert embedder is not None
@@ -128,19 +137,20 @@ class Drift:
         if between is not None:
             days |= set(_days(between.reference)) | set(_days(between.current))
         found: list[Seen] = []
+        answers = 0
         for day in sorted(each for each in days if each + DAY > first):
+            answers += await services.store.seen.number_of_day(day)
             records = await services.store.seen.of_day(day, self._settings.answers)
             found += await seen(records, embedder, services.store.learning)
-        return found
+        return found, answers
 
     async def _probed(self, services: Services, at: datetime) -> dict[str, Any] | None:
         """What answers now, asked the anchors; None without a file of them, or a model."""
         anchors = services.settings.finetune.anchors
         if anchors is None or not self._settings.probes or services.settings.serving.generator == "extractive":
             return None
-        first = await asyncio.to_thread(self._looks.first_probe, version_of(services))
         try:
-            found = await probe(services, anchors, self._settings.probes, first)
+            found = await probe(services, anchors, self._settings.probes, self._looks.first_probe)
         except FootnoteError as error:
             log.warning("the anchors could not be asked: %s", error)
             return None

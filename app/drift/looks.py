@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,11 @@ class Looks:
             return datetime.strptime(self._paths()[-1].stem, _FORM).replace(tzinfo=UTC)
         return None
 
-    def first_probe(self, version: str) -> dict[str, Any] | None:
-        """The oldest probe of a version that is kept."""
+    def first_probe(self, version: str, anchors: Collection[str]) -> dict[str, Any] | None:
+        """The oldest probe of a version that is kept and had at least half of these anchors."""
         for row in self._rows():
-            if (probe := row.get("probe")) is not None and probe.get("version") == version:
+            probe = row.get("probe") or {}
+            if probe.get("version") == version and _most(anchors, probe["scores"]):
                 return dict(probe)
         return None
 
@@ -81,6 +82,10 @@ class Looks:
 
     def _paths(self) -> list[Path]:
         return sorted(self._folder.glob("????-??-??T??????.json"))
+
+
+def _most(anchors: Collection[str], scores: Row) -> bool:
+    return 2 * sum(each in scores for each in anchors) >= len(anchors)
 
 
 def thinned(row: Row) -> dict[str, Any]:

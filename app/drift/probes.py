@@ -6,18 +6,20 @@ A version never changes; what it is served with may: the engine, its kernels, a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.verify import SimilarityVerifier
 from app.gate.asking import GeneratorAsker
+from core.errors import DeadlineExceeded
 from finetune.gate.compare import mean_interval, paired
 from finetune.gate.items import Item, Slicing, items_from
 from finetune.gate.measures import scores
 from finetune.imports import read_examples
 from finetune.report import Report
+from finetune.rows import digest
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -41,18 +43,28 @@ class Probe:
     alarm: bool = False
 
 
-async def probe(services: Services, anchors: Path, most: int, first: Mapping[str, Any] | None) -> Probe:
-    """Asks up to `most` anchors. `first` is the row of the version's first probe. Raises `InvalidInput`, `NotFound` for
-    the file, `GeneratorUnavailable`, `EmbedderUnavailable`."""
+First = Callable[[str, Collection[str]], Mapping[str, Any] | None]
+"""The row of a version's first probe that had most of these anchors."""
+
+
+async def probe(services: Services, anchors: Path, most: int, first: First) -> Probe:
+    """Asks up to `most` anchors; what took too long tells of the engine, not of the version, and is left out. Raises
+    `InvalidInput`, `NotFound` for the file, `GeneratorUnavailable`, `EmbedderUnavailable`."""
     version = version_of(services)
     items = (await asyncio.to_thread(_items, anchors))[:most]
     asker = _asker(services)
     found: dict[str, float] = {}
     for item in items:
-        told = scores(item, await asker.ask(item, version))
+        output = await asker.ask(item, version)
+        told = {} if output.failed == DeadlineExceeded.code else scores(item, output)
         if "general" in told:
-            found[item.id] = told["general"]
-    return held_against(Probe(version=version, scores=found), first)
+            found[key_of(item)] = told["general"]
+    return held_against(Probe(version=version, scores=found), await asyncio.to_thread(first, version, found))
+
+
+def key_of(item: Item) -> str:
+    """What an anchor is known by from one look to the next: another wanted answer makes it another anchor."""
+    return digest([item.id, item.reference])[:24]
 
 
 def held_against(now: Probe, first: Mapping[str, Any] | None) -> Probe:
@@ -70,7 +82,7 @@ def held_against(now: Probe, first: Mapping[str, Any] | None) -> Probe:
 
 def version_of(services: Services) -> str:
     """What answers everybody now, by the name that it is asked by."""
-    return services.rollout.champion() or services.adapters.default or services.adapters.base
+    return services.rollout.champion() or services.adapters.by_itself
 
 
 def _items(anchors: Path) -> list[Item]:
@@ -89,4 +101,4 @@ def _asker(services: Services) -> GeneratorAsker:
     )
 
 
-__all__ = ["BORNE", "Probe", "held_against", "probe", "version_of"]
+__all__ = ["BORNE", "Probe", "held_against", "key_of", "probe", "version_of"]

@@ -5,33 +5,44 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune.advise import NEEDED, Counts
+from app.drift.fresh import built, unbuilt
+from finetune.advise import NEEDED, PROMPTS, Counts
+from finetune.recipe import KIND
 from finetune.watch.expected import Run
 from finetune.watch.proposal import NotYet, Proposal, propose
 
 if TYPE_CHECKING:
+    from app.finetune.datasets import Shown
     from app.services import Services
 
 
 async def proposal(services: Services) -> Proposal | NotYet:
-    """The next run of training, or why none is due. Raises `StoreUnavailable`."""
-    counts = await counts_of(services)
+    """The next run of training, or why none is due. Changes of the prompt count as tried: nobody tells the watch of
+    them, and whoever reads a proposal knows. Raises `StoreUnavailable`."""
+    newest = await asyncio.to_thread(_newest, services)
+    to_build = await unbuilt(services, newest)
+    counts = await counts_of(services, prompts=PROMPTS)
+    counts = replace(counts, rows=_sum(counts.rows, to_build))
     gains = await asyncio.to_thread(_gains, services)
     runs = await asyncio.to_thread(_runs, services, gains)
-    newest = max((run.at for run in runs), default=None)
-    fresh = counts.rows if newest is None or await _built_since(services, newest) else {}
-    return propose(counts, fresh, runs)
+    unlearnt = await asyncio.to_thread(built, services.finetune.datasets, newest, runs)
+    found = propose(counts, _sum(unlearnt, to_build), runs)
+    words = to_build.get(KIND[found.method], 0) if isinstance(found, Proposal) else 0
+    if isinstance(found, Proposal) and words:
+        return replace(found, reason=f"{found.reason} About {words} of these rows are in no dataset yet: build one.")
+    return found
 
 
 async def counts_of(services: Services, prompts: int = 0, gain: float | None = None) -> Counts:
     """The words there are, and rows and blame of the newest whole dataset."""
     words = await services.store.learning.judged()
-    datasets = await asyncio.to_thread(services.finetune.datasets.all)
-    newest = next((each for each in datasets if not each.damaged), None)
+    newest = await asyncio.to_thread(_newest, services)
     blamed = newest.figures.get("blame", {}) if newest else {}
     rows = {kind: splits.get("train", 0) for kind, splits in newest.counts.items()} if newest else {}
     return Counts(
@@ -45,11 +56,6 @@ async def counts_of(services: Services, prompts: int = 0, gain: float | None = N
     )
 
 
-async def _built_since(services: Services, moment: datetime) -> bool:
-    builds = await services.finetune.builds.list()
-    return any(each.state == "done" and each.started_at > moment for each in builds)
-
-
 def _runs(services: Services, gains: dict[str, float]) -> list[Run]:
     """What was trained and registered, with what a gate found that it gained."""
     found = []
@@ -58,15 +64,14 @@ def _runs(services: Services, gains: dict[str, float]) -> list[Run]:
             card = version.card()
             if card["method"] in NEEDED:
                 made = datetime.fromtimestamp(version.made_at, UTC)
-                rows = int(card["data"].get("train", 0))
-                found.append(
-                    Run(name=version.name, method=card["method"], at=made, rows=rows, gain=gains.get(version.name))
-                )
+                rows, data = int(card["data"].get("train", 0)), card["data"].get("dataset")
+                gain = gains.get(version.name)
+                found.append(Run(name=version.name, method=card["method"], at=made, rows=rows, gain=gain, data=data))
     return found
 
 
 def _gains(services: Services) -> dict[str, float]:
-    """By candidate, the difference of exact matches, or of likeness to the wanted answer, that its last gate found."""
+    """By candidate, the difference of preferences won, or of likeness to what was wanted, that its last gate found."""
     found: dict[str, float] = {}
     for path in sorted(services.finetune.places.gates.glob("*/report.json"), key=_age):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -76,6 +81,14 @@ def _gains(services: Services) -> dict[str, float]:
             if gain is not None:
                 found[row["candidate"]] = float(gain)
     return found
+
+
+def _newest(services: Services) -> Shown | None:
+    return next((each for each in services.finetune.datasets.all() if not each.damaged), None)
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {kind: one.get(kind, 0) + other.get(kind, 0) for kind in {*one, *other}}
 
 
 def _age(path: Path) -> float:

@@ -83,6 +83,12 @@ class DatasetShelf:
         found = islice((each for each in _lines(path) if each[0] > after), limit + 1) if path else ()
         return _part(list(found), limit)
 
+    def ids(self, version: str, kind: ExampleKind, split: Split = "train") -> frozenset[str]:
+        """What rows are named by, which is the same in every dataset. Raises `NotFound`, `ConfigurationError` where
+        they were changed."""
+        path = read_dataset(self._folder(version)).path(kind, split)
+        return frozenset(line["id"] for _, line in _lines(path)) if path else frozenset()
+
     def remove(self, version: str) -> None:
         """Removes one. Raises `NotFound`."""
         folder = self._folder(version)

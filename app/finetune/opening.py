@@ -13,7 +13,7 @@ from app.finetune.finetune import Finetune
 from app.finetune.keeper import TrainingKeeper
 from app.finetune.places import places
 from app.finetune.retention import Retention
-from app.finetune.serving import served, tools
+from app.finetune.serving import served, served_base, tools
 from app.gate.gates import Gates
 from app.settings import Settings
 from finetune.ports import Versions
@@ -40,7 +40,7 @@ async def open_finetune(
     files = ImportedFiles(where.files, settings.finetune.imports)
     builds = Builds(where, files)
     datasets = DatasetShelf(where.datasets, registry)
-    gates = Gates(where)
+    gates = Gates(where, served_base(settings, adapters.base))
     try:
         yield Finetune(
             places=where,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.settings import Settings
 from finetune.defaults import window
+from finetune.gate.identity import Base
 from finetune.quantize import Tools
 from finetune.served import Served
 
@@ -21,6 +22,20 @@ def served(settings: Settings) -> Served:
         context = serving.endpoint.window or serving.engine.max_model_len
         return _known(serving.engine.model, context, rank)
     return Served(max_lora_rank=rank)
+
+
+def served_base(settings: Settings, name: str) -> Base:
+    """What is served under every adapter, as the gate knows it. `name` is what it is called where the settings name no
+    model."""
+    known, chosen = served(settings), settings.serving
+    # On an engine the name that it is asked by stands for the same weights.
+    names = [str(known.folder)] if known.folder is not None else []
+    if chosen.generator == "openai_compatible":
+        names.append(chosen.endpoint.model)
+    quantization = chosen.engine.quantization
+    if chosen.generator == "local":
+        quantization = None if chosen.local.quantization == "none" else chosen.local.quantization
+    return Base(model=known.model or name, also=tuple(names), quantization=quantization)
 
 
 def configured_models(settings: Settings) -> tuple[str, ...]:
@@ -50,4 +65,4 @@ def _known(model: str, context: int | None, rank: int | None) -> Served:
     )
 
 
-__all__ = ["configured_models", "served", "tools"]
+__all__ = ["configured_models", "served", "served_base", "tools"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.verify import Verifier
-from core.errors import DeadlineExceeded, GenerationInvalid
+from core.errors import DeadlineExceeded, GenerationInvalid, GeneratorMissing, GeneratorRefused
 from core.ports import Generator
 from core.types import GenerationRequest, Source
 from finetune.gate.items import Item
@@ -36,13 +36,16 @@ class GeneratorAsker:
     seconds: float
 
     async def ask(self, item: Item, version: str) -> Output:
-        """One output, greedily and at the first try. Raises `GeneratorUnavailable`, `EmbedderUnavailable`."""
+        """One output, greedily and at the first try; what an engine does not take, such as a prompt too long for its
+        window, is one that failed. Raises `GeneratorUnavailable`, `EmbedderUnavailable`."""
         since = time.perf_counter()
         try:
             made = await self.generator.complete(self._request(item, version))
         except GenerationInvalid as error:
             return Output(text="", milliseconds=_since(since), failed=error.code)
-        except DeadlineExceeded as error:
+        except GeneratorMissing:
+            raise  # of no prompt: every one would be refused
+        except (DeadlineExceeded, GeneratorRefused) as error:
             return Output(text="", milliseconds=_since(since), failed=error.code)
         milliseconds = _since(since)
         text = made.text if item.schema else _unwrapped(made.text)

@@ -2,6 +2,7 @@
 
 ID/state.json    who asked for what, and how it fares
 ID/rules.yaml    the rules as they were written
+ID/lent.json     what engines serve for it alone, while they do
 ID/gate.json     what is asked of whom
 ID/items.jsonl   what both answered so far (`finetune.gate.journal`), forgotten once there is a report
 ID/report.json, report.html
@@ -9,10 +10,12 @@ ID/report.json, report.html
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -23,7 +26,7 @@ from app.finetune.one_at_a_time import OneAtATime, put
 from core.errors import NotFound
 from finetune.gate.journal import LINES
 
-STATE, RULES, REPORT, PAGE = "state.json", "rules.yaml", "report.json", "report.html"
+STATE, RULES, REPORT, PAGE, LENT = "state.json", "rules.yaml", "report.json", "report.html", "lent.json"
 _ID = re.compile(r"[0-9a-f-]{36}")
 INTERRUPTED = "The server stopped while the gate was at work. Resume it: it asks nothing twice."
 
@@ -91,6 +94,21 @@ class GateFolders:
     def forget_answers(self, gate_id: str) -> None:
         """Removes what both versions answered; the report rests on it no more. Raises `OSError`."""
         (self._root / gate_id / LINES).unlink(missing_ok=True)
+
+    def lent(self) -> dict[str, list[str]]:
+        """What runs had engines serve and did not give back, by run."""
+        found = {}
+        for path in self._root.glob(f"*-*/{LENT}"):
+            with contextlib.suppress(OSError, ValueError):
+                found[path.parent.name] = [str(each) for each in json.loads(path.read_text("utf-8"))]
+        return found
+
+    def note_lent(self, gate_id: str, versions: Sequence[str]) -> None:
+        """Keeps what engines serve for a run; nothing is kept of nothing. Raises `OSError`."""
+        if versions:
+            self.put(gate_id, LENT, json.dumps(list(versions)))
+        else:
+            (self._root / gate_id / LENT).unlink(missing_ok=True)
 
     def get(self, gate_id: str) -> Gate:
         """How a run fares; one that nobody works on any more was interrupted. Raises `NotFound`."""

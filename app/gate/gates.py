@@ -11,7 +11,8 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
@@ -20,11 +21,12 @@ from app.finetune.audit import note
 from app.finetune.places import Places
 from app.gate.folders import PAGE, REPORT, RULES, Gate, GateFolders
 from app.gate.judge import open_judge
+from app.gate.lending import noted, returned
 from app.gate.likeness import open_vectors
 from app.gate.material import Material, gather
 from app.gate.memory import lent_and_measured
 from core.errors import Conflict, DiskFull, FootnoteError, InvalidInput, NotFound, StoreUnavailable
-from finetune.gate.identity import Problem
+from finetune.gate.identity import Base, Problem
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -55,10 +57,11 @@ class _Stopped(Exception):
 
 
 class Gates:
-    """The runs of the gate below a folder. For one event loop."""
+    """The runs of the gate below a folder, over what is `served` under adapters. For one event loop."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, served: Base) -> None:
         self._places = places
+        self._served = served
         self._folders = GateFolders(places.gates)
         self._now: Gate | None = None
         self._task: asyncio.Task[None] | None = None
@@ -69,7 +72,7 @@ class Gates:
         """Begins a run. Raises `InvalidInput` for rules that cannot be followed, `NotFound` for a version, dataset or
         file that is not there, `Conflict` while there is one, `DiskFull`."""
         rules = read(order.rules)
-        champion = order.champion or services.rollout.champion() or services.adapters.base
+        champion = order.champion or services.rollout.champion() or services.adapters.by_itself
         gate = Gate(
             id=str(uuid.uuid4()),
             candidate=order.candidate,
@@ -105,7 +108,8 @@ class Gates:
         gate = await self.get(gate_id)
         if gate.state != "running":
             raise Conflict(f"This run of the gate is over: it is {gate.state}.")
-        if self._now is None or self._now.id != gate_id:
+        mine = self._mine()
+        if mine is None or mine.id != gate_id:
             raise Conflict("Another server runs it; ask that one.")
         self._stop = self._stop or "cancelled"
         return gate
@@ -123,8 +127,6 @@ class Gates:
             await asyncio.to_thread(self._folders.remove, gate_id)
         except OSError as error:
             raise StoreUnavailable(f"This run of the gate cannot be removed: {error.strerror}.") from None
-        if self._now is not None and self._now.id == gate_id:
-            self._now = None
         note(self._places.root, who, "deleted a report of the gate", version=gate.candidate, why=f"report {gate_id}")
 
     def forget_answers(self, datasets: Collection[str]) -> None:
@@ -136,13 +138,14 @@ class Gates:
 
     async def get(self, gate_id: str) -> Gate:
         """How a run fares. Raises `NotFound`."""
-        if self._now is not None and self._now.id == gate_id:
-            return self._now
+        mine = self._mine()
+        if mine is not None and mine.id == gate_id:
+            return mine
         return await asyncio.to_thread(self._folders.get, gate_id)
 
     async def list(self) -> list[Gate]:
         """All runs, the newest first."""
-        now, found = self._now, await asyncio.to_thread(self._folders.all)
+        now, found = self._mine(), await asyncio.to_thread(self._folders.all)
         return [now if now is not None and each.id == now.id else each for each in found]
 
     async def report(self, gate_id: str) -> dict[str, Any] | None:
@@ -156,8 +159,9 @@ class Gates:
             raise NotFound("There is no report yet: the gate is still at work, or was stopped.")
         return found
 
-    async def passed(self, gate_id: str, version: str) -> None:
-        """Raises `Conflict` where a report does not let a version through, `NotFound`."""
+    async def passed(self, gate_id: str, version: str, champion: str) -> None:
+        """Raises `Conflict` where a report does not let a version through in the place of a champion, over what is
+        served now; `NotFound`."""
         gate = await self.get(gate_id)
         if gate.candidate != version:
             raise Conflict(f"This report is about {gate.candidate}, not about {version}.")
@@ -165,6 +169,28 @@ class Gates:
             raise Conflict(f"This run of the gate is {gate.state}: it says nothing yet.")
         if not gate.passed:
             raise Conflict(f"The gate stopped {version}: {gate.said}")
+        if gate.champion != champion:
+            raise Conflict(
+                f"This report holds {version} against {gate.champion}, and {champion} answers there now. Run the gate "
+                f"against that one: `footnote gate run {version} --champion {champion}`."
+            )
+        await self._check_base(gate_id)
+
+    async def _check_base(self, gate_id: str) -> None:
+        base = ((await self.report(gate_id)) or {}).get("base")
+        if base is None:
+            return
+        now = self._served
+        if base["model"] not in (now.model, *now.also) or base["quantization"] != now.quantization:
+            was, is_now = (f"{each[0]} ({each[1] or 'not quantized'})" for each in (
+                (base["model"], base["quantization"]), (now.model, now.quantization)))  # fmt: skip
+            raise Conflict(f"This report is about {was}, and {is_now} is served now. Run the gate again.")
+
+    @asynccontextmanager
+    async def kept(self, services: Services) -> AsyncIterator[None]:
+        """What a killed server's run left on the engines is given back while the block lasts."""
+        async with returned(services, self._folders):
+            yield
 
     async def close(self) -> None:
         """Ends what is at work; it goes on when it is resumed."""
@@ -177,6 +203,10 @@ class Gates:
         """Returns once nothing is at work."""
         if self._task is not None:
             await asyncio.wait([self._task])
+
+    def _mine(self) -> Gate | None:
+        """What is at work here. Once it is over any server may go on with it or remove it: then its folder tells."""
+        return self._now if self._task is not None and not self._task.done() else None
 
     # ---- the work ---------------------------------------------------------------------------------------------------
 
@@ -219,6 +249,8 @@ class Gates:
             finally:
                 lock.close()
             if self._now is not None and self._now.state == "done":
+                with contextlib.suppress(OSError):
+                    self._folders.forget_answers(gate.id)  # what is done is not gone on with
                 word = "passed the gate" if self._now.passed else "was stopped at the gate"
                 note(
                     self._places.root, gate.by, word, version=gate.candidate, why=f"report {gate.id}: {self._now.said}"
@@ -227,12 +259,12 @@ class Gates:
     async def _asked(self, services: Services, gate: Gate, rules: GateRules, material: Material) -> dict[str, Any]:
         from finetune.gate.gate import run_gate
 
-        loaded: list[str] = []
         checks = material.checks
-        try:
-            if not material.stopped(rules):
+        versions = () if material.stopped(rules) else (gate.champion, gate.candidate)
+        async with noted(services, self._folders, gate.id, versions):
+            if versions:
                 self._note(stage="loading")
-                checks = await _loaded(services, gate, rules, material, loaded)
+                checks = await _loaded(services, gate, rules, material)
             self._note(stage="asking")
             async with (
                 open_judge(services.settings.finetune.gate.judge, rules) as judge,
@@ -251,8 +283,8 @@ class Gates:
                     vectors=vectors,
                     progress=self._progress,
                 )
-        finally:
-            await services.rollout.give_back(loaded)
+        if self._stop is not None:  # asked for while nothing told how far it was
+            raise _Stopped
         self._note(stage="report")
         await asyncio.to_thread(self._keep, gate.id, report)
         return {"state": "done", "stage": "", "passed": report.verdict.passed, "said": _said(report)}
@@ -263,7 +295,6 @@ class Gates:
         try:
             self._folders.put(gate_id, PAGE, page(report.to_row()))
             self._folders.put(gate_id, REPORT, report.text())
-            self._folders.forget_answers(gate_id)
         except OSError as error:
             raise DiskFull(f"The gate's report cannot be kept: {error.strerror}. Make room for it.") from None
 
@@ -294,15 +325,15 @@ def read(rules: str) -> GateRules:
     return read_rules(rules, yaml_value)
 
 
-async def _loaded(services: Services, gate: Gate, rules: GateRules, material: Material, lent: list[str]) -> Checks:
+async def _loaded(services: Services, gate: Gate, rules: GateRules, material: Material) -> Checks:
     """Both versions on the engines, and what is known before they are asked, their memory with it. What the engines
     refuse of the candidate itself stops it; what they refuse of the champion ends the run."""
-    lent += await services.rollout.lent((gate.champion,))
+    await services.rollout.lend((gate.champion,))
     try:
         if "memory_ratio" not in rules.measures:
-            lent += await services.rollout.lent((gate.candidate,))
+            await services.rollout.lend((gate.candidate,))
             return material.checks
-        found = await lent_and_measured(services, material.asker, material.items, gate.champion, gate.candidate, lent)
+        found = await lent_and_measured(services, material.asker, material.items, gate.champion, gate.candidate)
     except InvalidInput as error:
         refused = Problem(code="refused", said=f"It cannot be served: {error.message}")
         return replace(material.checks, problems=(*material.checks.problems, refused))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.finetune.places import Places
-from app.finetune.serving import served
+from app.finetune.serving import served_base
 from app.gate.asking import GeneratorAsker
 from app.gate.benches import harness
 from app.gate.folders import Gate
@@ -21,7 +21,7 @@ from core.types import Example
 from finetune.dataset import Dataset, read_dataset
 from finetune.finite import not_finite
 from finetune.gate.gate import Checks
-from finetune.gate.identity import Base, Problem, problems
+from finetune.gate.identity import Problem, problems
 from finetune.gate.items import Item, Slicing, harmful_items, items_of
 from finetune.gate.leaks import leaks, lineage, training_rows
 from finetune.gate.ports import Benches
@@ -150,13 +150,7 @@ def _checks(
     items: Sequence[Item],
     rules: GateRules,
 ) -> Checks:
-    settings = services.settings
-    known = served(settings)
-    # On an engine the name that it is asked by stands for the same weights.
-    names = [str(known.folder)] if known.folder is not None else []
-    if settings.serving.generator == "openai_compatible":
-        names.append(settings.serving.endpoint.model)
-    base = Base(model=known.model or services.adapters.base, also=tuple(names), quantization=_quantization(services))
+    base = served_base(services.settings, services.adapters.base)
     try:
         card = candidate.card()
     except (OSError, ValueError):
@@ -189,13 +183,6 @@ def _learnt_from(
 def _is_named(card: Mapping[str, Any], name: str) -> bool:
     data = card.get("data")
     return isinstance(data, dict) and data.get("dataset") == name
-
-
-def _quantization(services: Services) -> str | None:
-    chosen = services.settings.serving
-    if chosen.generator == "local":
-        return None if chosen.local.quantization == "none" else chosen.local.quantization
-    return chosen.engine.quantization
 
 
 __all__ = ["Material", "gather"]

@@ -40,19 +40,18 @@ class Memory:
 
 
 async def lent_and_measured(
-    services: Services, asker: GeneratorAsker, items: Sequence[Item], champion: str, candidate: str, lent: list[str]
+    services: Services, asker: GeneratorAsker, items: Sequence[Item], champion: str, candidate: str
 ) -> Memory:
-    """Has the engines serve both, and tells the memory of each. Versions to be given back are added to `lent`, also
-    where this fails. Raises what `Rollout.lent` and `asker` raise."""
+    """Has the engines serve both, and tells the memory of each. Raises what `Rollout.lend` and `asker` raise."""
     try:
         if candidate in await services.rollout.hands.loaded():
             raise NotMeasured("the candidate is served already, so that there is no memory without it to compare with")
-        lent += await services.rollout.lent((champion,))
+        await services.rollout.lend((champion,))
         before = await _asked(services.settings, asker, items, champion, rounds=2)
-        lent += await services.rollout.lent((candidate,))
+        await services.rollout.lend((candidate,))
         after = await _asked(services.settings, asker, items, candidate, rounds=1)
     except NotMeasured as error:
-        lent += await services.rollout.lent((candidate, champion))
+        await services.rollout.lend((candidate, champion))
         return Memory(why=str(error))
     return Memory(bytes={champion: before, candidate: after})
 

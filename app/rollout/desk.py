@@ -43,7 +43,7 @@ _ANOTHER = "The settings want another person's word for a champion (FOOTNOTE_FIN
 @dataclass(frozen=True, kw_only=True)
 class RolloutDesk:
     """The hands of administrators on one server. `passed` raises `Conflict` where a gate's report does not let a
-    version through, `collection` raises `NotFound` where there is none of a name."""
+    version through in the place of a champion, `collection` raises `NotFound` where there is none of a name."""
 
     settings: RolloutSettings
     deployments: Deployments
@@ -52,7 +52,7 @@ class RolloutDesk:
     traffic: Traffic
     alarm: Alarm
     note: Noting
-    passed: Callable[[str, str], Awaitable[None]]
+    passed: Callable[[str, str, str], Awaitable[None]]
     collection: Callable[[str], Awaitable[object]]
     counts: RolloutCounts
     nudge: Callable[[], None] = lambda: None
@@ -168,12 +168,17 @@ class RolloutDesk:
 
     async def _check_gate(self, asked: Asked) -> None:
         if asked.gate is not None:
-            await self.passed(asked.gate, asked.version)
+            await self.passed(asked.gate, asked.version, await self._answers(asked.scope))
         elif self.settings.gate == "required" and not asked.ungated and not self.hands.always(asked.version):
             raise Conflict(
                 f"{asked.version} has passed no gate. Run `footnote gate run {asked.version}` and name its report, or "
                 "say why it may go without (`ungated`)."
             )
+
+    async def _answers(self, scope: str) -> str:
+        """The version that answers in a scope: its own champion, else everybody's, else what does by itself."""
+        found = {each.scope: each.version for each in await self.deployments.live() if each.stage == "champion"}
+        return found.get(scope) or found.get(EVERYWHERE) or self.hands.adapters.by_itself
 
     async def _approve(self, found: Deployment, who: str) -> None:
         if self.settings.approval == "another" and who in await self.deployments.begun_by(found.id):

@@ -26,7 +26,7 @@ from app.rollout.places import Places
 from app.rollout.traffic import Choice, Traffic
 from app.settings import Settings
 from app.store.store import Store
-from core.errors import FootnoteError
+from core.errors import FootnoteError, NotFound
 from core.ports import Generator
 from core.types import Principal
 from finetune.ports import Versions
@@ -73,33 +73,35 @@ class Rollout:
             found |= {each.version for each in (await deployments.former(scope))[:_KEPT]}
         return found
 
-    async def lent(self, versions: Sequence[str]) -> list[str]:
-        """Has engines serve versions for a while; those that were not served before, to be given back. Raises what
-        `Hands.load` raises; then none is left."""
-        fresh: list[str] = []
+    async def lend(self, versions: Sequence[str]) -> None:
+        """Has engines serve versions for a while. Raises what `Hands.load` raises."""
         loaded = await self.hands.loaded()
-        try:
-            for version in versions:
-                if not self.hands.always(version) and version not in loaded:
-                    await self.hands.load(version)
-                    fresh.append(version)
-        except BaseException:
-            await self.give_back(fresh)
-            raise
-        return fresh
+        for version in versions:
+            if not self.hands.always(version) and version not in loaded:
+                await self.hands.load(version)
 
-    async def give_back(self, versions: Sequence[str]) -> None:
-        """Has engines serve versions no more that were lent, but for those that are in service meanwhile. What they do
-        not let go of now is said in the log."""
+    async def give_back(self, versions: Sequence[str]) -> list[str]:
+        """Has engines serve versions no more that were lent, but for those that are in service meanwhile; those that
+        they do not let go of now, which the log says, too."""
         if not versions:
-            return
+            return []
         try:
             needed = {each.version for each in await self.desk.deployments.live()}
-            for version in versions:
-                if version not in needed and not self.hands.stays(version):
-                    await self.hands.unload(version)
         except FootnoteError as error:
-            log.warning("a version that was lent stays loaded: %s", error)
+            log.warning("%s stay loaded: %s", ", ".join(versions), error)
+            return list(versions)
+        lent = [each for each in versions if each not in needed and not self.hands.stays(each)]
+        return [each for each in lent if not await self._let_go(each)]
+
+    async def _let_go(self, version: str) -> bool:
+        try:
+            await self.hands.unload(version)
+        except NotFound:
+            return True
+        except FootnoteError as error:
+            log.warning("%s was lent and stays loaded: %s", version, error)
+            return False
+        return True
 
 
 @asynccontextmanager
@@ -108,7 +110,7 @@ async def open_rollout(
     store: Store,
     adapters: Adapters,
     registry: Versions,
-    passed: Callable[[str, str], Awaitable[None]],
+    passed: Callable[[str, str, str], Awaitable[None]],
     busy: Callable[[], bool],
 ) -> AsyncIterator[Rollout]:
     """Rollouts are kept going from now on. Raises `StoreUnavailable`."""

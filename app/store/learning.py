@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, tuple_, update
@@ -90,8 +91,8 @@ class Learning:
                 logged = await asyncio.to_thread(_steps, found)
                 yield await _within(connection, logged, wanted, principal, total)
 
-    async def judged(self) -> Mapping[str, int]:
-        """How many answers have a word on them, by rating."""
+    async def judged(self, since: datetime | None = None) -> Mapping[str, int]:
+        """How many answers have a word on them, by rating; with `since` those whose word was said or changed then."""
         statement = (
             select(feedback.c.rating, func.count())
             .join_from(feedback, answers, answers.c.id == feedback.c.answer_id)
@@ -99,6 +100,8 @@ class Learning:
             .where(conversations.c.deleted_at.is_(None))
             .group_by(feedback.c.rating)
         )
+        if since is not None:
+            statement = statement.where(feedback.c.updated_at > since)
         async with self._database.read() as connection:
             return {row[0]: row[1] for row in (await connection.execute(statement)).all()}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 
 from app.store import rows
 from app.store.database import Database
@@ -33,20 +34,14 @@ class SeenAnswers:
     async def of_day(self, start: datetime, most: int) -> Sequence[AnswerRecord]:
         """Answers given in the day from `start` on, without those of deleted conversations; of more than `most` those
         whose ids come first, which is a choice by chance."""
-        statement = (
-            select(*answers.c)
-            .join_from(answers, conversations, conversations.c.id == answers.c.conversation_id)
-            .where(
-                answers.c.status == "done",
-                answers.c.created_at >= start,
-                answers.c.created_at < start + _DAY,
-                _NOT_DELETED,
-            )
-            .order_by(answers.c.id)
-            .limit(most)
-        )
+        statement = _of_day(select(*answers.c), start).order_by(answers.c.id).limit(most)
         async with self._database.read() as connection:
             return [rows.answer(row) for row in (await connection.execute(statement)).all()]
+
+    async def number_of_day(self, start: datetime) -> int:
+        """How many there are of that day."""
+        async with self._database.read() as connection:
+            return int((await connection.execute(_of_day(select(func.count()), start))).scalar_one())
 
     async def shown(self, ids: Sequence[str], principal: Principal) -> Sequence[AnswerRecord]:
         """Of these answers those whose question the principal may read as an administrator: their own, and those that
@@ -60,6 +55,12 @@ class SeenAnswers:
         )
         async with self._database.read() as connection:
             return [rows.answer(row) for row in (await connection.execute(statement)).all()]
+
+
+def _of_day(statement: Select[Any], start: datetime) -> Select[Any]:
+    return statement.join_from(answers, conversations, conversations.c.id == answers.c.conversation_id).where(
+        answers.c.status == "done", answers.c.created_at >= start, answers.c.created_at < start + _DAY, _NOT_DELETED
+    )
 
 
 __all__ = ["SeenAnswers"]

@@ -102,5 +102,5 @@ def environment(work: Path, model: Path, engine: str, people: list[str]) -> dict
         "FOOTNOTE_FINETUNE__CURATE__SPLIT__TEST": "0.2",
         "FOOTNOTE_FINETUNE__CURATE__SPLIT__VALIDATION": "0.05",
         "FOOTNOTE_FINETUNE__RUNS__AT_ONCE": "2",
-        "FOOTNOTE_FINETUNE__ROLLOUT__AT_ONCE": "4",
+        "FOOTNOTE_FINETUNE__ROLLOUT__AT_ONCE": "8",
     }

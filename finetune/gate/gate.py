@@ -69,10 +69,13 @@ async def run_gate(
         return whole.told(Verdict(passed=False, reasons=stopped))
     versions = (candidate, champion)
     ids = [item.id for item in items]
-    head = {"rules": rules.digest, "candidate": candidate, "champion": champion, "items": digest(ids)}
+    asked = judge if rules.judge.enabled else None
+    base = None if checks.base is None else [checks.base.model, checks.base.quantization]
+    head = {"rules": rules.digest, "candidate": candidate, "champion": champion, "items": digest(ids), "base": base}
+    if asked is not None:
+        head["judge"] = asked.model
     journal = await asyncio.to_thread(Journal, resume, head)
     try:
-        asked = judge if rules.judge.enabled else None
         pairs = sum(map(len, to_judge(items))) if asked else 0
         of = 2 * (len(items) + len(timed_items(rules, items))) + pairs
         tell = _Count(progress, of, journal.count("said:", "timed:", "judge:", "people:"))

@@ -57,7 +57,10 @@ class Journal:
 
     def _claim(self, path: Path, head: str) -> None:
         if path.is_file() and path.read_text("utf-8", "surrogatepass") != head:
-            raise Conflict("This folder holds another run of the gate: other rules, items or versions. Take a new one.")
+            raise Conflict(
+                "What was answered so far was by other rules, items or versions, another judge, or over another base. "
+                "Begin a new run of the gate."
+            )
         if not path.is_file():
             making = path.with_suffix(".making")
             making.write_text(head, "utf-8", "surrogatepass")

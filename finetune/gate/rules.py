@@ -64,7 +64,9 @@ class MeasureRule(Room):
     margin: float | None = Field(default=None, ge=0, description="How much worse than the champion it may be.")
     floor: float | None = Field(default=None, description="The candidate's own least; of a ratio, its least.")
     ceiling: float | None = Field(default=None, description="The candidate's own most; of a ratio, its most.")
-    required_gain: float | None = Field(default=None, ge=0, description="How much better it has to be shown to be.")
+    required_gain: float | None = Field(
+        default=None, ge=0, description="How much better it has to be shown to be; too few items stop it then, too."
+    )
     required: bool = Field(default=False, description="Too few items for it stop the candidate.")
 
 
@@ -109,6 +111,7 @@ class GeneralRules(Room):
 
     margin: float = Field(default=0.15, ge=0, description="How much worse all tasks together may be.")
     drop: float = Field(default=0.1, ge=0, description="How much worse one task may be.")
+    required: bool = Field(default=False, description="Too few anchors stop the candidate.")
     tasks: dict[str, float] = Field(default_factory=dict, description="The same, of tasks by name.")
     lm_eval: tuple[TaskName, ...] = Field(default=(), max_length=50, description="Tasks of lm-eval to ask both too.")
     lm_eval_items: int = Field(default=200, ge=5, le=100_000, description="Items of each such task, at most.")

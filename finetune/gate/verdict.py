@@ -62,13 +62,15 @@ def before(rules: GateRules, problems: tuple[Problem, ...], leaks: Leaks | None)
 def verdict(rules: GateRules, measured: Results, judged: Judged | None = None) -> Verdict:
     """Whether what was measured suffices."""
     reasons = [*_enough(rules, measured)]
-    undecided = []
+    undecided: list[str] = []
     for name, rule in rules.measures.items():
         compared = measured.measures.get(name)
         if not _decides(rules, compared):
             undecided.append(name)
         reasons += _measure(rules, name, rule, compared, measured.unmeasured.get(name))
     reasons += _general(rules, measured)
+    if not _decides(rules, measured.general):
+        undecided.append("general")
     for each in measured.slices:
         if each.measure in rules.measures and _shown(each.gain, rules.slices.margin):
             reasons.append(_reason(each, "worse", f"{each.measure} is worse in {each.slice}", each.gain))
@@ -112,7 +114,7 @@ def _measure(
     rules: GateRules, name: str, rule: MeasureRule, compared: Compared | None, why: str | None
 ) -> Iterator[Reason]:
     decides = _decides(rules, compared)
-    if not decides and rule.required:
+    if not decides and (rule.required or rule.required_gain is not None):
         n = 0 if compared is None else compared.interval.n
         said = f"{name} is required, and {n} items tell of it. Gather more of them."
         if compared is None and why:
@@ -120,7 +122,7 @@ def _measure(
         yield Reason(measure=name, cause="too_few", said=said, figures={"n": n})
     if compared is None:
         return
-    if name in DIFFERENCES:
+    if name in DIFFERENCES or name == "general":
         yield from _difference(compared, rule, decides)
     else:
         yield from _bounds(compared, rule, decides)
@@ -141,7 +143,7 @@ def _difference(compared: Compared, rule: MeasureRule, decides: bool) -> Iterato
         yield _reason(compared, "floor", f"{said}, below {rule.floor:g}", gain)
     if rule.ceiling is not None and compared.candidate > rule.ceiling:
         yield _reason(compared, "ceiling", f"{said}, above {rule.ceiling:g}", gain)
-    if rule.required_gain is not None and (gain.low <= 0 or gain.value < rule.required_gain):
+    if rule.required_gain is not None and (gain.low <= 0 or gain.low < rule.required_gain):
         yield _reason(compared, "no_gain", f"{said}, and {rule.required_gain:g} better has to be shown", gain)
 
 
@@ -165,11 +167,8 @@ def _bounds(compared: Compared, rule: MeasureRule, decides: bool) -> Iterator[Re
 
 
 def _general(rules: GateRules, measured: Results) -> Iterator[Reason]:
-    whole = measured.general
-    if whole is not None:
-        decides = whole.interval.n >= rules.min_items and whole.interval.clusters >= rules.min_clusters
-        rule = MeasureRule(margin=rules.general.margin)
-        yield from _difference(whole, rule, decides)
+    rule = MeasureRule(margin=rules.general.margin, required=rules.general.required)
+    yield from _measure(rules, "general", rule, measured.general, None)
     for each in measured.tasks:
         name = (each.slice or "").partition(":")[2]
         if _shown(each.gain, rules.general.tasks.get(name, rules.general.drop)):

@@ -15,13 +15,15 @@ LEAST = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """A run that ended: its rows, and the gain its gate measured (None: it was not measured)."""
+    """A run that ended: its rows, the gain its gate measured (None: it was not measured), and the version of the
+    dataset that it learnt from (None: of none)."""
 
     name: str
     method: Method
     at: datetime
     rows: int
     gain: float | None = None
+    data: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

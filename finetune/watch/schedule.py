@@ -45,19 +45,16 @@ def windows(now: datetime, first: datetime, promoted: datetime | None, rules: Wa
     return Windows(reference=reference, current=current, since=since)
 
 
-def next_look(first: datetime, promoted: datetime | None, last: datetime | None, rules: WatchRules) -> datetime:
-    """When the next look is due: so many days after the `last`, and not before its windows are full. A promotion that
-    is younger than the last look begins anew. Raises `InvalidInput` for moments without a time zone."""
-    beginning = _utc(first)
-    since = _utc(promoted) if promoted else None
-    _, after, _ = _reference(max(beginning, since or beginning), beginning, since, rules)
-    full = after + rules.current_days * DAY
-    return full if last is None else max(full, _midnight(_utc(last)) + rules.every_days * DAY)
+def next_look(first: datetime, last: datetime | None, rules: WatchRules) -> datetime:
+    """When the next look is due: so many days after the `last`; the first one once a day is over. Where windows are not
+    full yet there is nothing to compare, but figures by day, costs, anchors and the next run are to be told all the
+    same. Raises `InvalidInput` for moments without a time zone."""
+    return _ceiling(_utc(first)) if last is None else _midnight(_utc(last)) + rules.every_days * DAY
 
 
-def is_due(now: datetime, first: datetime, promoted: datetime | None, last: datetime | None, rules: WatchRules) -> bool:
+def is_due(now: datetime, first: datetime, last: datetime | None, rules: WatchRules) -> bool:
     """Whether it is time to look."""
-    return next_look(first, promoted, last, rules) <= _utc(now)
+    return next_look(first, last, rules) <= _utc(now)
 
 
 def _reference(

@@ -57,6 +57,9 @@ async def test_a_word_and_what_it_replaced_are_read_in_full(kit):
     assert (found[1].output, found[1].schema, found[1].principal_id) == ("{}", {"type": "object"}, kit.bob.id)
     assert beyond == {"a-1", "a-2"}, "the document that they rest on is not there"
     assert await kit.store.learning.judged() == {"up": 1}
+    spoken = found[1].feedback[0].created_at
+    assert await kit.store.learning.judged(spoken - timedelta(seconds=1)) == {"up": 1}
+    assert await kit.store.learning.judged(spoken + timedelta(seconds=60)) == {}
     assert (await read(kit, Wanted(until=NOW - timedelta(days=1))))[0] == []
     assert (await read(kit, Wanted(collections=("other",))))[0] == []
     await kit.store.conversations.delete(first.conversation_id, kit.bob)

@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from core.errors import DeadlineExceeded, FootnoteError, GenerationInvalid, GeneratorRefused, GeneratorUnavailable
+from core.errors import (
+    DeadlineExceeded,
+    FootnoteError,
+    GenerationInvalid,
+    GeneratorMissing,
+    GeneratorRefused,
+    GeneratorUnavailable,
+)
 from core.types import GenerationRequest, Message
 from serving.openai_compatible import OpenAICompatibleGenerator
 from serving.settings import EndpointSettings
@@ -193,6 +200,7 @@ async def test_a_refusal_says_what_to_do_and_keeps_the_servers_words(
     with pytest.raises(GeneratorUnavailable, match=advice) as raised:
         await make().complete(asked())
     assert isinstance(raised.value, GeneratorRefused) == (status in (400, 404))  # those are about the request
+    assert isinstance(raised.value, GeneratorMissing) == (status == 404)
     assert "inside story" not in raised.value.message
     assert "inside story" in caplog.text
     assert len(host.requests) == 1

@@ -13,10 +13,24 @@ from sqlalchemy import update
 
 from app.drift.drift import prices_of
 from app.drift.examples import LONGEST, examples, named
+from app.drift.looks import Looks
 from app.finetune.audit import rows
 from app.settings import AuthSettings
 from app.store.tables import answers
-from core.types import Answer, GeneratorInfo, Principal, Retrieval, Statement, Usage
+from core.types import (
+    Answer,
+    Example,
+    GeneratorInfo,
+    Lineage,
+    Message,
+    Principal,
+    Retrieval,
+    Statement,
+    Usage,
+)
+from finetune.advise import NEEDED
+from finetune.dataset import Curated, write_dataset
+from finetune.rows import identified
 from finetune.settings import FinetuneSettings, PriceSettings, WatchSettings
 from finetune.watch.rules import WatchRules
 from serving.settings import EndpointSettings, ServingSettings
@@ -160,6 +174,7 @@ async def test_of_a_busy_day_so_many_are_looked_at(office: Any) -> None:
     await answered(office, range(1, 2), abstains=0.0)
     start = NOW.replace(hour=0) - timedelta(days=1)
     assert len(await office.store.seen.of_day(start, 4)) == 4
+    assert await office.store.seen.number_of_day(start) == 10
     assert len(await office.store.seen.of_day(start, 100)) == 10
     assert await office.store.seen.of_day(start, 4) == await office.store.seen.of_day(start, 4)
 
@@ -193,6 +208,70 @@ async def test_the_anchors_are_asked_and_held_against_the_first_time(
 
 
 # ---- who may see what -----------------------------------------------------------------------------------------------
+
+
+def kept_dataset(office: Any, version: str, numbers: range, answers_joined: int) -> str:
+    """A dataset of rows to train SFT on, numbered, below the server's folder."""
+    rows = [
+        identified(Example(id="", kind="sft", lineage=Lineage(maker="correction"), question=f"q{n}", completion="c",
+                           prompt=(Message(role="user", content=f"q{n}"),)))
+        for n in numbers
+    ]  # fmt: skip
+    figures = {"words": {"joined": answers_joined}}
+    root = office.app.state.boot.services.finetune.places.datasets
+    return write_dataset(root, version, Curated(examples={"train": rows}, figures=figures)).version
+
+
+async def spoken_of(office: Any, days: range, seed: int) -> None:
+    await answered(office, days, abstains=0.0, seed=seed)
+    services = office.app.state.boot.services
+    for day in days:
+        for record in await services.store.seen.of_day(NOW.replace(hour=0) - timedelta(days=day), 1000):
+            await office.store.feedback.put(Principal(id="ana"), record.id, rating="down")
+
+
+async def test_a_run_is_proposed_from_the_first_day_on_once_there_are_rows_enough(office: Any) -> None:
+    await spoken_of(office, range(0, 5), seed=1)
+    waiting = (await look(office))["proposal"]
+    assert (waiting["due"], "rows are too few" in waiting["reason"]) == (False, True), waiting
+    first = kept_dataset(office, "small", range(NEEDED["sft"] - 1), 50)
+    assert (await look(office))["proposal"]["missing"]["sft"] == 1
+    kept_dataset(office, "whole", range(NEEDED["sft"]), 50)
+    found = await look(office)
+    assert found["windows"] is None
+    assert (found["proposal"]["due"], found["proposal"]["method"], found["proposal"]["rows"]) == (True, "sft", 200)
+    assert "not known" in found["proposal"]["expected"]["said"]
+    assert first != found["proposal"]["after"]
+
+
+async def test_words_since_the_newest_dataset_count_as_the_rows_they_will_make(office: Any) -> None:
+    await spoken_of(office, range(0, 3), seed=1)
+    kept_dataset(office, "notes", range(NEEDED["sft"] - 20), 200)
+    assert (await look(office))["proposal"]["due"] is False
+    await spoken_of(office, range(3, 6), seed=2)
+    found = (await look(office))["proposal"]
+    assert (found["due"], found["rows"]) == (True, NEEDED["sft"] - 20 + 27), found
+    assert found["reason"].endswith("About 27 of these rows are in no dataset yet: build one.")
+
+
+def test_a_probe_is_held_against_one_that_had_most_of_its_anchors(tmp_path: Any) -> None:
+    looks = Looks(tmp_path)
+    for day, version, anchors in ((1, "a@1", "uvw"), (2, "b@1", "abcd"), (3, "a@1", "abx"), (4, "a@1", "abcd")):
+        probe = {"version": version, "scores": dict.fromkeys(anchors, 1.0), "at": f"day {day}"}
+        row = {"at": f"2026-11-0{day}", "alarms": [], "scopes": [], "probe": probe}
+        looks.keep(datetime(2026, 11, day, tzinfo=UTC), row)
+    assert (looks.first_probe("a@1", "abcd") or {})["at"] == "day 3"
+    assert (looks.first_probe("a@1", "uvw") or {})["at"] == "day 1"
+    assert looks.first_probe("a@1", "efgh") is None
+    assert looks.first_probe("c@1", "abcd") is None
+
+
+async def test_what_a_look_leaves_out_of_a_busy_day_is_said(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    await answered(office, range(1, 3), abstains=0.0)
+    drift = office.app.state.boot.services.drift
+    monkeypatch.setattr(drift, "_settings", drift._settings.model_copy(update={"answers": 7}))
+    found = await look(office)
+    assert found["sample"] == {"answers": 20, "looked_at": 14}
 
 
 async def test_every_route_is_for_administrators(office: Any, ana: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from core.errors import GeneratorUnavailable
+from app.gate.folders import GateFolders
+from core.errors import GeneratorMissing, GeneratorRefused, GeneratorUnavailable
 from core.types import Example, GenerationRequest, Lineage, Message, Source
 from finetune.dataset import Curated, write_dataset
 from finetune.registry import Registry
@@ -205,6 +207,108 @@ async def test_an_engine_that_takes_nothing_ends_the_run_and_stops_nobody(
     found = await run(world, version(tmp_path, world.dataset))
     assert found["state"] == "failed", "it may be set up wrongly"
     assert "did not take" in found["error"]
+
+
+async def test_a_prompt_that_the_engine_refuses_is_an_output_that_failed(world: Any, tmp_path: Path) -> None:
+    long = example(3).question
+
+    def refuses(request: GenerationRequest) -> str:
+        if request.question == long:
+            raise GeneratorRefused("The generator refused the request (400).")
+        return said(request, right=True)
+
+    world.generator.says = refuses
+    found = await run(world, version(tmp_path, world.dataset))
+    assert (found["state"], found["passed"]) == ("done", True), found
+    [valid] = [each for each in found["report"]["measures"] if each["measure"] == "schema_valid"]
+    assert (valid["candidate"], valid["champion"]) == (pytest.approx(39 / 40), pytest.approx(39 / 40))
+
+
+async def test_a_version_that_the_engine_lost_ends_the_run(world: Any, tmp_path: Path) -> None:
+    def lost(request: GenerationRequest) -> str:
+        raise GeneratorMissing("The generator refused the request (404).")
+
+    world.generator.says = lost
+    found = await run(world, version(tmp_path, world.dataset))
+    assert (found["state"], found["passed"]) == ("failed", None), found
+
+
+async def test_a_report_is_against_what_answers_there_now(world: Any, engine: ScriptedEngine, tmp_path: Path) -> None:
+    first, second = (version(tmp_path, world.dataset, weights=weights) for weights in (b"first", b"second"))
+    early, late = await run(world, first), await run(world, second)
+    assert early["passed"], early
+    assert late["passed"], late
+    body = {"version": first, "stage": "champion", "gate": early["id"]}
+    made = (await world.root.post("/v1/deployments", json=body)).json()
+    async with asyncio.timeout(60):
+        while (await world.root.get(f"/v1/deployments/{made['id']}")).json()["stage"] != "champion":
+            await asyncio.sleep(0.05)
+    stale = await world.root.post("/v1/deployments", json={"version": second, "gate": late["id"]})
+    assert stale.status_code == 409, stale.text
+    assert f"footnote gate run {second} --champion {first}" in stale.json()["detail"]
+    anew = await run(world, second)
+    assert anew["champion"] == first
+    begun = await world.root.post("/v1/deployments", json={"version": second, "gate": anew["id"]})
+    assert begun.status_code == 201, begun.text
+
+
+async def test_a_report_over_another_base_lets_nothing_through(world: Any, tmp_path: Path) -> None:
+    candidate = version(tmp_path, world.dataset)
+    found = await run(world, candidate)
+    gates = world.app.state.boot.services.finetune.gates
+    gates._served = replace(gates._served, quantization="fp8")  # the server was started anew with it
+    response = await world.root.post("/v1/deployments", json={"version": candidate, "gate": found["id"]})
+    assert response.status_code == 409, response.text
+    assert "scripted (not quantized), and scripted (fp8) is served now" in response.json()["detail"]
+
+
+async def test_what_a_killed_server_lent_is_given_back(world: Any, engine: ScriptedEngine, tmp_path: Path) -> None:
+    services = world.app.state.boot.services
+    candidate = version(tmp_path, world.dataset)
+    found = await run(world, candidate)
+    folders = GateFolders(tmp_path / "finetune" / "gates")
+    await services.rollout.lend([candidate])
+    folders.note_lent(found["id"], [candidate])  # and then it was killed
+    assert list(engine.adapters) == [candidate]
+    async with services.finetune.gates.kept(services), asyncio.timeout(20):
+        while engine.adapters or folders.lent():
+            await asyncio.sleep(0.02)
+    folders.note_lent(found["id"], [candidate])
+    await services.rollout.lend([candidate])
+    other = version(tmp_path, world.dataset, weights=b"others")
+    assert (await run(world, other))["passed"]
+    assert (engine.adapters, folders.lent()) == ({}, {}), "by the next run, before it begins"
+
+
+async def test_what_a_run_lent_and_is_in_service_meanwhile_stays(
+    world: Any, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    services = world.app.state.boot.services
+    candidate = version(tmp_path, world.dataset)
+    found = await run(world, candidate)
+    await world.root.post("/v1/deployments", json={"version": candidate, "gate": found["id"]})
+    async with asyncio.timeout(20):
+        while candidate not in engine.adapters:
+            await asyncio.sleep(0.02)
+    assert await services.rollout.give_back([candidate]) == []
+    assert list(engine.adapters) == [candidate]
+
+
+async def test_a_run_that_another_server_goes_on_with_is_that_server_s(world: Any, tmp_path: Path) -> None:
+    candidate = version(tmp_path, world.dataset)
+
+    def breaks(request: GenerationRequest) -> str:
+        raise GeneratorUnavailable("The generator cannot be reached.")
+
+    world.generator.says = breaks
+    found = await run(world, candidate)
+    assert found["state"] == "failed"
+    folders = GateFolders(tmp_path / "finetune" / "gates")
+    folders.save(folders.get(found["id"]).model_copy(update={"state": "done", "passed": True, "said": "elsewhere"}))
+    seen = (await world.root.get(f"/v1/gates/{found['id']}")).json()
+    assert (seen["state"], seen["said"]) == ("done", "elsewhere")
+    [listed] = (await world.root.get("/v1/gates")).json()["items"]
+    assert listed["state"] == "done"
 
 
 async def test_what_broke_off_goes_on_and_asks_nothing_twice(world: Any, tmp_path: Path) -> None:

@@ -80,13 +80,11 @@ class Rollout:
     async def loaded(self) -> frozenset[str]:
         return frozenset(self.served)
 
-    async def lent(self, versions: tuple[str, ...]) -> list[str]:
-        fresh = [each for each in versions if each not in self.served]
-        for each in fresh:
-            self.served.add(each)
-            if self._grows is not None:
+    async def lend(self, versions: tuple[str, ...]) -> None:
+        for each in versions:
+            if each not in self.served and self._grows is not None:
                 self._grows.grow(100)
-        return fresh
+            self.served.add(each)
 
 
 class Asker:
@@ -99,10 +97,10 @@ class Asker:
         self.asked.append(version)
 
 
-async def measured(chosen: Settings, rollout: Rollout, lent: list[str], asker: Asker) -> Any:
+async def measured(chosen: Settings, rollout: Rollout, asker: Asker) -> Any:
     services: Any = SimpleNamespace(settings=chosen, rollout=rollout)
     anyone: Any = asker
-    return await lent_and_measured(services, anyone, ITEMS, "champion", "candidate", lent)
+    return await lent_and_measured(services, anyone, ITEMS, "champion", "candidate")
 
 
 def test_the_whole_family_counts() -> None:
@@ -115,12 +113,12 @@ def test_the_whole_family_counts() -> None:
 
 async def test_the_candidate_is_what_comes_on_top() -> None:
     with engine("vllm") as made:
-        lent: list[str] = []
         asker = Asker()
-        found = await measured(made.settings(), Rollout(made, {"champion"}), lent, asker)
+        rollout = Rollout(made, {"champion"})
+        found = await measured(made.settings(), rollout, asker)
         assert found.why == ""
         assert found.bytes["candidate"] - found.bytes["champion"] == pytest.approx(100 * MIB, abs=12 * MIB)
-        assert lent == ["candidate"]
+        assert rollout.served == {"champion", "candidate"}
         assert asker.asked == ["champion"] * 8 + ["candidate"] * 4
 
 
@@ -136,12 +134,12 @@ async def test_the_candidate_is_what_comes_on_top() -> None:
     ],
 )
 async def test_what_cannot_be_measured_is_lent_all_the_same_and_said(chosen: Settings, why: str) -> None:
-    lent: list[str] = []
     asker = Asker()
-    found = await measured(chosen, Rollout(None, set()), lent, asker)
+    rollout = Rollout(None, set())
+    found = await measured(chosen, rollout, asker)
     assert found.bytes == {}
     assert why in found.why
-    assert sorted(lent) == ["candidate", "champion"]
+    assert rollout.served == {"candidate", "champion"}
     assert asker.asked == []
 
 
@@ -149,5 +147,5 @@ async def test_a_proxy_is_no_engine_and_what_is_served_already_has_no_before(tmp
     with engine("docker-proxy") as made, pytest.raises(NotMeasured, match="not vLLM itself"):
         engine_bytes(made.settings())
     with engine("vllm") as made:
-        found = await measured(made.settings(), Rollout(made, {"champion", "candidate"}), [], Asker())
+        found = await measured(made.settings(), Rollout(made, {"champion", "candidate"}), Asker())
         assert "served already" in found.why

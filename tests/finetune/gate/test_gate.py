@@ -84,6 +84,13 @@ async def test_a_folder_is_one_runs_own(tmp_path: Path) -> None:
         await gate(asker(Model()), tmp_path, rules=RULES.model_copy(update={"seed": 8}))
 
 
+async def test_what_was_answered_over_another_base_is_not_gone_on_with(tmp_path: Path) -> None:
+    await gate(asker(Model()), tmp_path)
+    smaller = replace(CHECKS, base=replace(BASE, quantization="fp8"))
+    with pytest.raises(Conflict, match="over another base"):
+        await run_gate(RULES, ITEMS, CANDIDATE, CHAMPION, asker(Model()), resume=tmp_path, checks=smaller)
+
+
 async def test_no_more_are_asked_at_a_time_than_may_be(tmp_path: Path) -> None:
     class Counting(Scripted):
         now = 0

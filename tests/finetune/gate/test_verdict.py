@@ -24,7 +24,8 @@ def compared(
 
 
 def results(*found: Compared, **others: object) -> Results:
-    bare = Results(items=100, clusters=50, measures={each.measure: each for each in found})
+    anchors = compared(0.0, -0.01, 0.01, measure="general")
+    bare = Results(items=100, clusters=50, general=anchors, measures={each.measure: each for each in found})
     return replace(bare, **others)  # type: ignore[arg-type]
 
 
@@ -60,7 +61,23 @@ def test_floor_and_gain_are_the_candidates_own() -> None:
     wanted = ONLY.model_copy(update={"measures": {"support": MeasureRule(margin=0.1, required_gain=0.03)}})
     assert causes(verdict(wanted, results(compared(0.02, 0.01, 0.03)))) == [("support", None, "no_gain")]
     assert causes(verdict(wanted, results(compared(0.05, -0.01, 0.1)))) == [("support", None, "no_gain")]
-    assert verdict(wanted, results(compared(0.05, 0.01, 0.1))).passed
+    assert causes(verdict(wanted, results(compared(0.05, 0.01, 0.1)))) == [("support", None, "no_gain")]
+    assert verdict(wanted, results(compared(0.05, 0.03, 0.1))).passed
+
+
+def test_a_gain_that_too_few_items_tell_of_is_not_shown() -> None:
+    wanted = ONLY.model_copy(update={"measures": {"support": MeasureRule(margin=0.1, required_gain=0.0)}})
+    assert causes(verdict(wanted, results(compared(0.3, 0.1, 0.5, n=12)))) == [("support", None, "too_few")]
+    assert causes(verdict(wanted, results())) == [("support", None, "too_few")]
+
+
+@pytest.mark.parametrize("anchors", [None, 12])
+def test_too_few_anchors_are_undecided_and_stop_where_they_are_required(anchors: int | None) -> None:
+    whole = None if anchors is None else compared(0.0, -0.01, 0.01, n=anchors, measure="general")
+    few = replace(results(compared(0.0, -0.01, 0.01)), general=whole)
+    assert verdict(ONLY, few) == Verdict(passed=True, undecided=("general",))
+    demanded = ONLY.model_copy(update={"general": ONLY.general.model_copy(update={"required": True})})
+    assert causes(verdict(demanded, few)) == [("general", None, "too_few")]
 
 
 def test_few_items_stop_what_is_shown_and_leave_the_rest_undecided() -> None:

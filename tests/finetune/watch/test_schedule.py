@@ -49,31 +49,13 @@ def test_a_promotion_too_early_or_yet_to_come_changes_nothing(promoted: datetime
     assert windows(now, FIRST, promoted, RULES) == windows(now, FIRST, None, RULES)
 
 
-def test_the_first_look_is_when_both_windows_are_full_and_then_day_by_day() -> None:
-    due = next_look(FIRST, None, None, RULES)
-    assert due == OLDEST + 35 * DAY
-    assert windows(due, FIRST, None, RULES) is not None
-    assert not is_due(due - timedelta(seconds=1), FIRST, None, None, RULES)
-    assert is_due(due, FIRST, None, None, RULES)
-    assert next_look(FIRST, None, due + timedelta(hours=3), RULES) == due + DAY
-    assert next_look(FIRST, None, due, RULES.model_copy(update={"every_days": 7})) == due + 7 * DAY
-
-
-def test_a_promotion_puts_off_the_next_look_until_there_is_something_to_compare() -> None:
-    promoted = datetime(2030, 3, 10, 15, tzinfo=UTC)
-    due = next_look(FIRST, promoted, promoted - timedelta(hours=2), RULES)
-    assert due == datetime(2030, 3, 18, tzinfo=UTC)
-    assert windows(due, FIRST, promoted, RULES) is not None
-
-
-@pytest.mark.parametrize("day", range(0, 80, 3))
-@pytest.mark.parametrize("promoted", [None, 3, 28, 29, 45])
-def test_whenever_a_look_is_due_there_are_windows(day: int, promoted: int | None) -> None:
-    moment = None if promoted is None else OLDEST + promoted * DAY + timedelta(hours=11)
-    now = OLDEST + day * DAY + timedelta(hours=1)
-    if moment is not None and moment > now:
-        moment = None
-    assert is_due(now, FIRST, moment, None, RULES) == (windows(now, FIRST, moment, RULES) is not None)
+def test_the_first_look_is_after_the_first_whole_day_and_then_day_by_day() -> None:
+    assert next_look(FIRST, None, RULES) == OLDEST
+    assert not is_due(OLDEST - timedelta(seconds=1), FIRST, None, RULES)
+    assert is_due(OLDEST, FIRST, None, RULES)
+    looked = OLDEST + timedelta(hours=3)
+    assert next_look(FIRST, looked, RULES) == OLDEST + DAY
+    assert next_look(FIRST, looked, RULES.model_copy(update={"every_days": 7})) == OLDEST + 7 * DAY
 
 
 def test_moments_of_other_zones_are_the_same_moments() -> None:

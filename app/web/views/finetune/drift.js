@@ -62,11 +62,14 @@ function Newest({ report, next, examples, looks }) {
         [t("drift.reference"), compared && days(compared.reference)],
         [t("drift.current"), compared && days(compared.current)],
         [t("drift.next"), next && dateTime(next)],
+        [t("drift.sample"), sampled(report?.sample)],
       ]}
     />
     ${report && html`<${Lasting} report=${report} examples=${examples} looks=${looks} />`}
   <//>`;
 }
+
+const sampled = (sample) => sample && sample.looked_at < sample.answers && t("drift.sampled", { n: sample.answers, looked: sample.looked_at });
 
 const Scopes = ({ scopes, chosen, onChoose }) =>
   html`<label class="field">
