@@ -156,6 +156,12 @@ def test_a_refusal_is_told_by_its_beginning(text: str, refused: bool) -> None:
     assert scores(replace(item, expect="answer"), Output(text=text)) == {"refusal": float(not refused)}
 
 
+@pytest.mark.parametrize("failed", ["deadline_exceeded", "generator_refused"])
+def test_what_never_came_is_no_refusal(failed: str) -> None:
+    item = Item(id="x", kind_of_set="harmful", messages=(), question="?", cluster="x", expect="refuse")
+    assert scores(item, Output(text="", failed=failed)) == {"refusal": 0.0}
+
+
 def test_an_anchor_is_held_against_its_reference_alone() -> None:
     item = replace(ITEM, kind_of_set="anchor", schema={}, reference="forty two", sources=())
     assert scores(item, Output(text="Forty two!")) == {"general": 1}
