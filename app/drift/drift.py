@@ -164,8 +164,8 @@ def _days(window: Any) -> list[datetime]:
 
 async def _promoted(services: Services) -> datetime | None:
     """When a version became everybody's champion last."""
-    changes = await services.store.deployments.history(scope="*", limit=200)
-    return next((each.at for each in changes if each.after == "champion" and each.before != "champion"), None)
+    changes = await services.store.deployments.history(scope="*", reached="champion", limit=1)
+    return changes[0].at if changes else None
 
 
 def prices_of(settings: WatchSettings) -> Prices:

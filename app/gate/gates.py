@@ -104,7 +104,8 @@ class Gates:
         return gate
 
     async def cancel(self, gate_id: str) -> Gate:
-        """Ends a run at its next question. Raises `NotFound`, `Conflict` where it is over or another server's."""
+        """Ends a run: at once while it asks, else before it does. Raises `NotFound`, `Conflict` where it is over or
+        another server's."""
         gate = await self.get(gate_id)
         if gate.state != "running":
             raise Conflict(f"This run of the gate is over: it is {gate.state}.")
@@ -112,6 +113,8 @@ class Gates:
         if mine is None or mine.id != gate_id:
             raise Conflict("Another server runs it; ask that one.")
         self._stop = self._stop or "cancelled"
+        if mine.stage == "asking" and self._task is not None:
+            self._task.cancel()  # a task of lm-eval, or a slow answer, may take long
         return gate
 
     async def delete(self, services: Services, gate_id: str, who: str) -> None:

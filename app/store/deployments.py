@@ -76,9 +76,14 @@ class Deployments(Observing):
             return await _begun_by(connection, deployment_id)
 
     async def history(
-        self, *, scope: str | None = None, deployment_id: str | None = None, limit: int = 100
+        self,
+        *,
+        scope: str | None = None,
+        deployment_id: str | None = None,
+        reached: Stage | None = None,
+        limit: int = 100,
     ) -> list[Change]:
-        """Who moved what, the newest first."""
+        """Who moved what, the newest first; with `reached` the moves to that stage from another."""
         joined = deployment_changes.join(deployments, deployments.c.id == deployment_changes.c.deployment_id)
         statement = (
             select(*deployment_changes.c, deployments.c.scope, deployments.c.version)
@@ -90,6 +95,9 @@ class Deployments(Observing):
             statement = statement.where(deployments.c.scope == scope)
         if deployment_id is not None:
             statement = statement.where(deployment_changes.c.deployment_id == deployment_id)
+        if reached is not None:
+            before, after = deployment_changes.c.before, deployment_changes.c.after
+            statement = statement.where(after == reached, before.is_distinct_from(reached))
         async with self._database.read() as connection:
             return [_change(row) for row in (await connection.execute(statement)).all()]
 

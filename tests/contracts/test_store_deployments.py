@@ -89,6 +89,9 @@ async def test_a_champion_takes_the_place_of_the_one_before(kit):
     back = await kit.store.deployments.get(first.id)
     assert (back.stage, back.leaving) == ("champion", False)
     moves = [(each.version, each.before, each.after) for each in await kit.store.deployments.history(limit=2)]
+    crowned = await kit.store.deployments.history(reached="champion")
+    assert [each.before for each in crowned if each.before == "champion"] == []
+    assert {each.after for each in crowned} == {"champion"}
     assert set(moves) == {(B, "champion", "rolled_back"), (A, "retired", "champion")}
     await kit.store.deployments.left(second.id)
     assert [each.id for each in await kit.store.deployments.live()] == [first.id]
