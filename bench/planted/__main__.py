@@ -95,7 +95,7 @@ def _judged(work: Path, seed: int, only: list[str], kept: Kept) -> None:
 
     torch.set_num_threads(2)
     if not (work / "model").exists():
-        plant(work / "model", seed, _tell)
+        plant(work / "model", seed, _tell, steps=50)
     shop = Workshop(
         folder=work / "learning",
         base=work / "model",
