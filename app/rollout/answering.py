@@ -24,7 +24,7 @@ from core.errors import (
     FootnoteError,
     GenerationInvalid,
     GeneratorBusy,
-    GeneratorRefused,
+    GeneratorMissing,
     NotFound,
     Unavailable,
 )
@@ -131,7 +131,7 @@ class RollingAnswers:
                     else:
                         yield event
             return
-        except GeneratorRefused as error:
+        except GeneratorMissing as error:
             log.warning("the champion %s is refused, the base answers: %s", request.adapter, error)
         except FootnoteError:
             if failed is not None:
