@@ -16,15 +16,16 @@ from finetune.watch.proposal import NotYet, Proposal
 from finetune.watch.questions import Questions, questions
 from finetune.watch.records import Seen, between, by_scope
 from finetune.watch.rules import WatchRules
-from finetune.watch.schedule import Windows
+from finetune.watch.schedule import DAY, Windows
 from finetune.watch.sentences import Alarm, alarm
 from finetune.watch.series import Point, series
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scope:
-    """All answers (`*`), or those of a collection: findings and topics of the look, costs of the current window, and
-    figures by day over everything that was handed over. `state` is "too_little" where nothing could be told."""
+    """All answers (`*`), or those of a collection: findings and topics of the look, costs of the current window (of as
+    many days, where there is none yet), and figures by day over everything that was handed over. `state`
+    is "too_little" where nothing could be told."""
 
     name: str
     state: State
@@ -77,7 +78,7 @@ def report(
             state=_state(judged[name]),
             findings=judged[name],
             topics=asked[name],
-            costs=costs(between(those, windows.current.start, windows.current.end) if windows else those, prices),
+            costs=costs(_now(those, windows, at, rules), prices),
             series=series(those, prices),
         )
         for name, those in scoped.items()
@@ -110,6 +111,13 @@ def _questions(those: Sequence[Seen], windows: Windows | None, rules: WatchRules
 
 def _answers(those: Sequence[Seen], windows: Windows | None, rules: WatchRules) -> tuple[Finding, ...]:
     return answers(*_both(those, windows), rules) if windows else ()
+
+
+def _now(those: Sequence[Seen], windows: Windows | None, at: datetime, rules: WatchRules) -> list[Seen]:
+    """Those of the current window; where there is none, of as many days."""
+    if windows is not None:
+        return between(those, windows.current.start, windows.current.end)
+    return between(those, at - rules.current_days * DAY, at)
 
 
 def _both(those: Sequence[Seen], windows: Windows) -> tuple[list[Seen], list[Seen]]:

@@ -59,6 +59,13 @@ def test_the_series_has_a_point_a_day_and_costs_are_of_the_current_window() -> N
     assert found.series[0].hallucination == pytest.approx(sum(each.unsupported for each in day) / statements)
 
 
+def test_before_there_are_windows_costs_are_of_as_many_days() -> None:
+    midnight = NOW.replace(hour=0, minute=0, second=0)
+    [scope, *_] = report(midnight, _records(Habits()), None, RULES, PRICES).scopes
+    [compared, *_] = _look(_records(Habits())).scopes
+    assert [each.answers for each in scope.costs] == [each.answers for each in compared.costs]
+
+
 def test_a_day_without_answers_given_has_no_support() -> None:
     none = [replace(each, answerable=False, support=None) for each in stream(1, 10, days=1)]
     point = _look(none).scopes[0].series[0]
