@@ -41,7 +41,7 @@ async def tokens_a_second(generator: OpenAICompatibleGenerator, alternatives: in
             task="answer", question=text, messages=(Message(role="user", content=text),), schema=TEXT,
             max_tokens=768, timeout=300.0, alternatives=alternatives,
         )  # fmt: skip
-        usage = (await generator.generate(asked)).usage
+        usage = (await generator.complete(asked)).usage
         assert bool(usage.scored_tokens) == bool(alternatives), "told where it was asked for, and there alone"
         return usage.completion_tokens
 
