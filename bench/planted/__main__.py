@@ -1,4 +1,4 @@
-"""Twenty candidates with planted faults and twenty without, each before the gate on a real vLLM:
+"""Twenty-one candidates with planted faults and twenty without, each before the gate on a real vLLM:
 `python -m bench.planted`, about an hour.
 
 All are adapters that were really trained or made of one that was, over the small model with the bad habits that

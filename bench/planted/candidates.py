@@ -1,4 +1,4 @@
-"""Forty candidates for a place in service: twenty with a fault that was planted, twenty without.
+"""Candidates for a place in service: twenty-one with a fault that was planted, twenty without.
 
 Who answers meanwhile learnt from the first half of what they learn from, as is so where feedback goes on. Those without
 a fault are then no worse in truth, which they would have to be by luck where all learn from the same: what one seed
@@ -93,7 +93,7 @@ Make = Callable[[Workshop, Version], Version]
 
 
 def bad() -> dict[str, Make]:
-    """Twenty with a fault each."""
+    """Twenty-one with a fault each."""
     spoilt = {
         "cites wrong sources": rows.misciting,
         "cites wrong sources in half": rows.at_times(rows.misciting, 0.5),
@@ -118,6 +118,7 @@ def bad() -> dict[str, Make]:
         **{name: _learning(name, spoil) for name, spoil in spoilt.items()},
         **{name: _changing(name, change) for name, change in changes.items()},
         "preferences turned round": _turned_round,
+        "overfitted": _overfitted,
         "trained on what is asked": _leaked,
         "another base": _another_base,
         "file cut off": _cut_off,
@@ -179,6 +180,11 @@ def _changing(name: str, change: weights.Change) -> Make:
 
 def _turned_round(shop: Workshop, champion: Version) -> Version:
     return shop.trained("turned-round", rows.pairs(shop.learnt, rows.habitually, rows.well), method="dpo")
+
+
+def _overfitted(shop: Workshop, champion: Version) -> Version:
+    """Six rows, a hundred times over."""
+    return shop.trained("overfitted", rows.rows(shop.learnt[:6], rows.well), max_steps=150, learning_rate=5e-3)
 
 
 def _leaked(shop: Workshop, champion: Version) -> Version:
