@@ -2,7 +2,7 @@
 `python -m bench.planted`, about an hour.
 
 All are adapters that were really trained or made of one that was, over the small model with the bad habits that
-`make flywheel` begins with. One more, trained well, answers everybody; each of the forty is held against it over HTTP,
+`make flywheel` begins with. One more, trained well, answers everybody; each of the others is held against it over HTTP,
 by the rules that a gate has where nothing is said (`RULES` tells what differs). Results, written after each of them:
 bench/results/planted.json. What stands there of the same seed, items and rules is not asked again.
 """
