@@ -136,7 +136,7 @@ class GeneratorRefused(GeneratorUnavailable):
 
 
 class GeneratorMissing(GeneratorRefused):
-    pass
+    code = "generator_missing"
 
 
 class StoreUnavailable(Unavailable):

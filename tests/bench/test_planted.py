@@ -35,9 +35,9 @@ def of_some(statements: list[tuple[str, str]]) -> bool:
     return any(text.startswith(("The Branch", "The Unit")) for text, _ in statements)
 
 
-def test_there_are_twenty_of_each() -> None:
+def test_there_are_as_many_as_is_said() -> None:
     assert (len(bad()), len(harmless()), len(good())) == (21, 2, 20)
-    assert len({*bad(), *harmless(), *good()}) == 42
+    assert len({*bad(), *harmless(), *good()}) == 43
 
 
 def test_questions_are_about_one_two_and_none() -> None:
