@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,8 @@ async def _looks(store: Store, looks: Looks) -> dict[str, Any]:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for day in range(DAYS, 0, -1):
         found = await store.seen.of_day(midnight - day * DAY, 1_000)
-        records += await seen(found, WordEmbedder(), store.learning)
+        # Conversations have ids by chance, by which halves are made: with the answers' own every run finds the same.
+        records += [replace(each, group=each.id) for each in await seen(found, WordEmbedder(), store.learning)]
     row: dict[str, Any] = {}
     for day in range(LOOKS - 1, -1, -1):
         at = midnight - day * DAY + timedelta(minutes=5)
