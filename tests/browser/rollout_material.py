@@ -16,11 +16,12 @@ from typing import Any
 from app.gate.folders import PAGE, REPORT, Gate, GateFolders, GateState
 from app.store.store import Store
 from finetune.gate.gate import Checks, run_gate
+from finetune.gate.identity import Base
 from finetune.gate.page import page
 from finetune.gate.rules import GateRules
 from finetune.rollout.stages import Figures
 from tests.app.api.test_gates import dataset, version
-from tests.finetune.gate.world import BASE, CLEAN, Model, Scripted, world
+from tests.finetune.gate.world import CLEAN, Model, Scripted, world
 from tests.scripted_engine import ScriptedEngine, scripted_engine
 
 RULES = GateRules(draws=200)
@@ -68,7 +69,7 @@ def gate(folder: Path, candidate: str, champion: str, learnt_from: str, state: G
 def measured(folder: Path, candidate: str, champion: str, learnt_from: str, model: Model) -> Gate:
     """One that is done, with the report of a real run in which `model` was the candidate."""
     asker = Scripted(models={candidate: model, champion: Model()})
-    checks = Checks(leaks=CLEAN, base=BASE, memory={candidate: 1.0, champion: 1.0})
+    checks = Checks(leaks=CLEAN, base=Base(model="m"), memory={candidate: 1.0, champion: 1.0})
     work = folder / f"work-{candidate}"
     report = finished(run_gate(RULES, world(), candidate, champion, asker, resume=work, checks=checks))
     said = " ".join(each.said for each in report.verdict.reasons[:3]) or "Nothing is shown to be worse."
@@ -86,7 +87,7 @@ def everything(tmp: Path) -> dict[str, str]:
     first, second, third = (version(tmp, learnt_from, weights=weights) for weights in (b"one", b"two", b"three"))
     folder = tmp / "finetune"
     stopped = measured(folder, third, first, learnt_from, Model(skill=0.55))
-    passed = measured(folder, second, first, learnt_from, Model())
+    passed = measured(folder, second, "m", learnt_from, Model())  # what answers where it will be tried
     cancelled = gate(folder, second, first, learnt_from, "cancelled", done=30, of=440)
     gates = {"stopped": stopped.id, "passed": passed.id, "cancelled": cancelled.id}
     return {"dataset": learnt_from, "first": first, "second": second, "third": third, **gates}
