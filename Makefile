@@ -63,7 +63,8 @@ flywheel: ## one turn of the wheel on a real engine: feedback, training, gate, r
 
 test: system ## everything that proves it works
 	@$(MAKE) --no-print-directory --jobs=2 engine check quantizer lm-eval
-	PYTEST_DEBUG_TEMPROOT="$(MEMORY)" $(BIN)/python -m pytest -n $(TESTERS) --dist loadgroup
+	@# A file's tests run in one process, for what they share; files in their order, so that short ones come last.
+	PYTEST_DEBUG_TEMPROOT="$(MEMORY)" $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup ## the measured figures, into bench/results/
 	$(BIN)/python -m bench

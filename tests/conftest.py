@@ -203,8 +203,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         engine = item.get_closest_marker("engine") or any(name.endswith("engine") for name in fixtures)
         whole = engine or {"browser", "flow"} & set(item.path.relative_to(ROOT).parts)
         item.add_marker(pytest.mark.flaky(reruns=2 if whole else 1))
-        # A file's tests run in one process, for what they share; so do all that need an engine, which starts slowly.
-        item.add_marker(pytest.mark.xdist_group("engine" if engine else str(item.path.relative_to(ROOT))))
 
 
 def pytest_report_header() -> str:
